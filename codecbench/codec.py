@@ -1,0 +1,172 @@
+"""The codec contract: real bytes in the middle, so that the bitrate is what they measure.
+
+A codec turns a waveform at its own sample rate into bytes and bytes back into a waveform of the same length.
+It says what it is (`CodecInfo`) and at which rates it runs (`OperatingPoint`); it never reports its own
+bitrate.  Resampling, alignment, timing and scoring belong to the runner.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecbench.errors import InvalidInput
+
+Wave = NDArray[np.float32]
+"""A mono waveform, float32 [T], nominally within [-1, 1]."""
+
+Codes = NDArray[np.int64]
+"""Tokens of one utterance, int64 [F, T]: F parallel streams (codebooks or bands), T steps."""
+
+Setting = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """One rate at which a codec runs.
+
+    Parameters
+    ----------
+    name : str
+        What follows ``@`` on the command line, unique within the codec (``"8"``, ``"6-60ms"``).
+    nominal_kbps : float
+        The rate the codec's own documentation gives, in kbit/s; the measured one may differ.
+    settings : Mapping[str, Setting]
+        What the codec needs to run at this point.
+    default : bool
+        Whether the point belongs to the default ladder; others run when asked for by name or rate.
+    """
+
+    name: str
+    nominal_kbps: float
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
+    default: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def __reduce__(self) -> tuple[type[OperatingPoint], tuple[str, float, dict[str, Setting], bool]]:
+        return type(self), (self.name, self.nominal_kbps, dict(self.settings), self.default)
+
+
+def ladder(*kbps: float, **settings: Setting) -> tuple[OperatingPoint, ...]:
+    """Return one default operating point per rate in kbit/s, named after it, all with the same settings."""
+    return tuple(OperatingPoint(f"{rate:g}", rate, settings) for rate in kbps)
+
+
+@dataclass(frozen=True)
+class CodecInfo:
+    """What a table and a reader need to know of a codec; see `Codec`.
+
+    ``sample_rate_hz`` is the rate of the waves `Codec.encode` takes and `Codec.decode` gives.
+    ``algorithmic_delay_ms`` is the codec's own figure (frame plus look-ahead), which trimming may hide from
+    measurement; None where it is unknown or the codec works on whole files.  ``frame_rate_hz`` is the rate of
+    coded frames or token steps.  ``parameters`` counts weights of a neural model.
+    """
+
+    name: str
+    description: str
+    version: str
+    sample_rate_hz: int
+    licence: str
+    weights_licence: str = ""
+    kind: str = "classical"
+    frame_rate_hz: float | None = None
+    algorithmic_delay_ms: float | None = None
+    causal: bool = True
+    parameters: int | None = None
+    bandwidth_hz: int | None = None
+    citation: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One coded utterance.
+
+    Parameters
+    ----------
+    payload : bytes
+        Exactly the bytes that `Codec.decode` consumes as coded speech; the measured bitrate counts these.
+    length : int
+        Number of samples of the original at the codec's rate; `Codec.decode` returns as many.
+    container_bytes : int
+        Bytes of headers and framing that a file or stream would add, counted apart from the payload.
+    packet_bytes : tuple of int
+        Sizes of the packets that make up the payload, in order, where the codec is packetised.
+    codes : Codes or None
+        The tokens of a token codec, [F, T], from which the suite measures the empirical entropy.
+    """
+
+    payload: bytes
+    length: int
+    container_bytes: int = 0
+    packet_bytes: tuple[int, ...] = ()
+    codes: Codes | None = None
+
+
+class Codec(ABC):
+    """A speech codec behind the suite's interface.
+
+    Making an instance is cheap and touches no weights.  `check` says whether the codec can run here, `open`
+    loads what is heavy, once a process.  `encode` and `decode` are pure functions of their arguments.
+
+    A subclass sets ``info`` and ``points`` (class attributes or, where they depend on a checkpoint, instance
+    attributes set in ``__init__``).
+    """
+
+    info: ClassVar[CodecInfo] | CodecInfo
+    points: ClassVar[tuple[OperatingPoint, ...]] | tuple[OperatingPoint, ...]
+
+    def check(self) -> None:
+        """Return quietly if the codec can run on this machine, within two seconds and without the network.
+
+        Raises
+        ------
+        Unavailable
+            With the reason and what to do about it.
+        """
+
+    def open(self, device: str = "cpu") -> None:
+        """Load weights and libraries.  Called once a process, before the first `encode` or `decode`."""
+
+    def signature(self) -> str:
+        """Return the string that identifies what produced a result: name, version, hash of the weights.
+
+        Results with different signatures do not compare.
+        """
+        return f"{self.info.name}|fs:{self.info.sample_rate_hz}|lib:{self.info.version}"
+
+    def point(self, name: str) -> OperatingPoint:
+        """Return the operating point of that name.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none; the message lists those there are.
+        """
+        for point in self.points:
+            if point.name == name:
+                return point
+        known = ", ".join(point.name for point in self.points)
+        raise InvalidInput(f"codec {self.info.name!r} has no operating point {name!r}; it has: {known}")
+
+    @abstractmethod
+    def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
+        """Code one utterance, float32 [T] at ``info.sample_rate_hz``."""
+
+    @abstractmethod
+    def decode(self, coded: Coded, point: OperatingPoint) -> Wave:
+        """Decode to float32 [coded.length] at ``info.sample_rate_hz``, from ``coded.payload`` alone.
+
+        Raises
+        ------
+        InvalidPayload
+            If the bytes are damaged or were made at another point or by another model.
+        """

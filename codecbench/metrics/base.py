@@ -1,0 +1,92 @@
+"""The metric contract: a frozen dataclass whose fields are the recipe and make up the signature.
+
+Metrics take pairs that are mono, finite, of equal length and at the metric's sample rate; the runner sees to
+resampling and alignment, `Metric.__call__` validates.  A pair that cannot be scored raises `Unscorable`; no
+metric returns a sentinel.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+
+from codecbench.codec import Wave
+from codecbench.errors import InvalidInput, Unscorable
+
+RESAMPLER = "soxr-hq"
+SILENCE_DBFS = -80.0
+
+
+@dataclass(frozen=True)
+class Metric(ABC):
+    """A full-reference speech quality metric.
+
+    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    unit: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    sample_rate_hz: ClassVar[int]
+    value_range: ClassVar[tuple[float, float]]
+    library: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    minimum_seconds: ClassVar[float] = 0.0
+    citation: ClassVar[str] = ""
+
+    def check(self) -> None:
+        """Return quietly if the metric can run here; raise `Unavailable` otherwise, without heavy imports."""
+
+    def open(self) -> None:
+        """Load what is heavy or compiles, once a process."""
+
+    def signature(self) -> str:
+        """Return e.g. ``pesq-wb|band:wb|fs:16000|resample:soxr-hq|lib:pesq-0.0.4|v:1``."""
+        recipe = [f"{item.name}:{getattr(self, item.name)}" for item in fields(self)]
+        rate = [f"fs:{self.sample_rate_hz}", f"resample:{RESAMPLER}"]
+        library = [f"lib:{self.library}"] if self.library else []
+        return "|".join([self.name, *recipe, *rate, *library, f"v:{self.version}"])
+
+    def __call__(self, ref: Wave, deg: Wave) -> float:
+        """Validate one pair and score it.
+
+        Parameters
+        ----------
+        ref, deg : float32 [T]
+            Reference and degraded speech at ``sample_rate_hz``.
+
+        Raises
+        ------
+        InvalidInput
+            If the shapes are not equal and one-dimensional.
+        Unscorable
+            If the pair has no defined score; the message is the reason.
+        """
+        if ref.ndim != 1 or ref.shape != deg.shape:
+            raise InvalidInput(f"{self.name}: reference {ref.shape} and degraded {deg.shape} must be equal and mono")
+        for label, wave in (("reference", ref), ("degraded", deg)):
+            if not np.isfinite(wave).all():
+                raise Unscorable(f"{label} has NaN or infinite samples")
+            if wave.size < self.minimum_seconds * self.sample_rate_hz or wave.size == 0:
+                raise Unscorable(f"shorter than {self.minimum_seconds:g} s")
+            if level_dbfs(wave) < SILENCE_DBFS:
+                raise Unscorable(f"{label} is silent")
+        value = float(self.score(ref, deg))
+        if not math.isfinite(value):
+            raise Unscorable(f"{self.name} gave {value}")
+        return value
+
+    @abstractmethod
+    def score(self, ref: Wave, deg: Wave) -> float:
+        """Score one validated pair."""
+
+
+def level_dbfs(wave: Wave) -> float:
+    """Return the root-mean-square level in dB relative to full scale; -inf for digital silence."""
+    power = float(np.mean(np.square(wave, dtype=np.float64))) if wave.size else 0.0
+    return 10.0 * math.log10(power) if power > 0.0 else -math.inf
