@@ -1,0 +1,37 @@
+# Everything a user or developer does, by name.  `make help` lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= bench
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test
+
+help:  ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# torch comes first and alone, so that the pinned CPU build is chosen before another package asks for one.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.bench: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable '.[all]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.bench
+	$(PIP) --editable '.[all,dev]'
+	@touch $@
+
+bench: $(VENV)/.bench  ## install, run the benchmark on the demo set, write the report
+	$(BIN)/codecbench run --data demo --codecs pcm,spc,rvq,lyra,opus,codec2 --workers $(WORKERS) --out $(OUT)
+	$(BIN)/codecbench report $(OUT) --to $(OUT)/report
+
+test: $(VENV)/.dev  ## install the development extras, check and test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m 'not slow and not network' -n 2

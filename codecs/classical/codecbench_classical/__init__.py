@@ -1,0 +1,1 @@
+"""Classical speech codecs behind the suite's interface."""

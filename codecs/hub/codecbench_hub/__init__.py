@@ -1,0 +1,1 @@
+"""The neural codecs of the model hub behind the suite's interface."""

@@ -1,0 +1,1 @@
+"""Lyra v2 behind the suite's interface."""

@@ -1,0 +1,38 @@
+"""Fixtures shared by all tests: where real speech and model files lie, and a few short clips."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Return the folder beside the repository that holds speech and model files; skip where it is missing."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no ../shared beside the repository (real speech and model files live there)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speech_dir() -> Path:
+    """Return the folder with ``train/`` and ``test/`` speech: $CODECBENCH_SPEECH, else ../shared/speech."""
+    folder = Path(os.environ.get("CODECBENCH_SPEECH", ROOT.parent / "shared" / "speech"))
+    if not (folder / "test" / "manifest.csv").is_file():
+        pytest.skip(f"no speech at {folder}; set CODECBENCH_SPEECH to a folder with train/ and test/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speech(speech_dir: Path) -> list[NDArray[np.float32]]:
+    """Return four clips of real speech, float32 [T] at 16 kHz, three seconds each."""
+    paths = sorted((speech_dir / "test").glob("*.flac"))[::30][:4]
+    return [soundfile.read(path, dtype="float32", frames=48_000)[0] for path in paths]
