@@ -8,7 +8,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test
+.PHONY: help bench test test-slow test-network perf train-perf vocoder-race parity docs
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -20,11 +20,11 @@ $(VENV)/bin/python:
 $(VENV)/.bench: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) torch
 	$(PIP) --editable '.[all]'
-	@touch $@
+	touch $@
 
 $(VENV)/.dev: $(VENV)/.bench
 	$(PIP) --editable '.[all,dev]'
-	@touch $@
+	touch $@
 
 bench: $(VENV)/.bench  ## install, run the benchmark on the demo set, write the report
 	$(BIN)/codecbench run --data demo --codecs pcm,spc,rvq,lyra,opus,codec2 --workers $(WORKERS) --out $(OUT)
@@ -35,3 +35,24 @@ test: $(VENV)/.dev  ## install the development extras, check and test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -m 'not slow and not network' -n 2
+
+test-slow: $(VENV)/.dev  ## the slow tests: full-size models, long chaos runs
+	$(BIN)/pytest -m slow
+
+test-network: $(VENV)/.dev  ## the tests that need the internet
+	$(BIN)/pytest -m network
+
+perf: $(VENV)/.bench  ## two workers against one, and the runner's own share
+	$(BIN)/python -m codecbench.perf
+
+train-perf: $(VENV)/.bench  ## audio seconds trained per second, for each stage
+	$(BIN)/python -m codecbench_spc.race perf
+
+vocoder-race: $(VENV)/.bench  ## the three generators, trained for the same short time on one core
+	$(BIN)/python -m codecbench_spc.race
+
+parity: $(VENV)/.bench  ## original EnCodec and DAC packages against their transformers classes
+	$(BIN)/python -m codecbench_hub.parity
+
+docs: $(VENV)/.bench  ## write the generated pages of docs/
+	$(BIN)/python -m codecbench.docs

@@ -53,7 +53,9 @@ def codec(spec: str) -> Codec:
     else:
         raise InvalidInput(f"codec {name!r} takes no argument, but {spec!r} gives {argument!r}")
     if not isinstance(made, Codec):
-        raise CodecBenchError(f"plugin {name!r} made a {type(made).__name__}, not a codec; report it to its author")
+        raise CodecBenchError(
+            f"plugin {name!r} made a {type(made).__name__}, not a codec; report it to its author"
+        )
     return made
 
 
@@ -61,7 +63,9 @@ def metric(name: str) -> Metric:
     """Make the metric of that name with its default recipe."""
     made = load(METRICS, name)()
     if not isinstance(made, Metric):
-        raise CodecBenchError(f"plugin {name!r} made a {type(made).__name__}, not a metric; report it to its author")
+        raise CodecBenchError(
+            f"plugin {name!r} made a {type(made).__name__}, not a metric; report it to its author"
+        )
     return made
 
 
