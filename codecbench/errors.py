@@ -41,3 +41,7 @@ class Unavailable(CodecBenchError):
 
 class Unscorable(CodecBenchError):
     """A metric cannot score a pair (silence, too short, ...); the message becomes the record's reason."""
+
+
+class StorageError(CodecBenchError):
+    """Results cannot be written (disk full, no permission); the run stops and what is stored stays whole."""
