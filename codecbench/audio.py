@@ -1,0 +1,186 @@
+"""Waveforms in and out of files, between rates and lengths, and into alignment.
+
+Everything here works on mono float32 ``[T]``.  Levels are left alone: no function normalises loudness.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from codecbench.alignment import lag, shift
+from codecbench.codec import Wave
+from codecbench.errors import CodecBenchError, InvalidInput
+
+__all__ = ["SUFFIXES", "fit", "lag", "load", "resample", "save", "seconds", "shift"]
+
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+"""File types that `load` reads, lower case."""
+
+_BLOCK_FRAMES = 1 << 20
+_LENGTH_UNKNOWN = 1 << 48  # a stream whose header gives no length shows up as a length near 2**63
+
+
+def load(path: str | Path) -> tuple[Wave, int]:
+    """Read a WAV, FLAC, OGG or MP3 file and average its channels.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    wave : Wave
+        float32 [T], T >= 1, finite.
+    rate_hz : int
+        The file's sample rate.
+
+    Raises
+    ------
+    InvalidInput
+        In one line, if the file is missing, unreadable, empty, not audio, truncated, or has NaN or infinite
+        samples.
+    """
+    path = Path(path)
+    _check_readable(path)
+    try:
+        with soundfile.SoundFile(path) as file:
+            expected, rate_hz = file.frames, file.samplerate
+            frames = _read_all(file)
+    except soundfile.SoundFileError as error:
+        raise InvalidInput(
+            f"{path}: not readable audio ({_reason(error)}); give WAV, FLAC, OGG or MP3"
+        ) from None
+    if frames.shape[0] < expected < _LENGTH_UNKNOWN:
+        raise InvalidInput(
+            f"{path}: truncated, only {frames.shape[0]} of {expected} samples can be read; copy it again"
+        )
+    if frames.shape[0] == 0:
+        raise InvalidInput(f"{path}: contains no samples; remove it")
+    if not np.isfinite(frames).all():
+        raise InvalidInput(f"{path}: contains NaN or infinite samples; export it again")
+    wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)
+    return np.ascontiguousarray(wave, dtype=np.float32), rate_hz
+
+
+def seconds(path: str | Path) -> float | None:
+    """Return the duration by the file's header, in seconds; None where it has none or cannot be read."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            known = 0 < file.frames < _LENGTH_UNKNOWN
+            return file.frames / file.samplerate if known else None
+    except (soundfile.SoundFileError, OSError):
+        return None
+
+
+def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
+    """Write a 16-bit WAV or FLAC file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.wav`` or ``.flac``; its folder is made where missing.
+    wave : Wave
+        float32 [T]; samples beyond full scale are clipped.
+    rate_hz : int
+        Sample rate.
+
+    Raises
+    ------
+    InvalidInput
+        If the suffix is another, or the wave is not mono and finite.
+    CodecBenchError
+        If the file cannot be written (no permission, disk full).
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in {"wav", "flac"}:
+        raise InvalidInput(
+            f"{path}: audio is written as .wav or .flac, not {path.suffix or 'without suffix'!r}"
+        )
+    if wave.ndim != 1 or not np.isfinite(wave).all():
+        raise InvalidInput(
+            f"{path}: only a mono wave of finite samples can be written, not shape {wave.shape}"
+        )
+    # Coded in memory first: a full disk then shows as an OSError with its reason instead of a short file.
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(wave, -1.0, 1.0), rate_hz, format=kind.upper(), subtype="PCM_16")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(buffer.getbuffer())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CodecBenchError(
+            f"cannot write {path}: {error.strerror}; free space or choose another folder"
+        ) from None
+
+
+def resample(wave: Wave, from_hz: int, to_hz: int) -> Wave:
+    """Resample with soxr's HQ recipe (linear phase, no delay).
+
+    Parameters
+    ----------
+    wave : Wave
+        float32 [T] at ``from_hz``.
+    from_hz, to_hz : int
+        Rates in Hz.
+
+    Returns
+    -------
+    Wave
+        float32 [round(T * to_hz / from_hz)], halves rounded up.
+    """
+    if from_hz == to_hz:
+        return wave
+    length = (2 * wave.size * to_hz + from_hz) // (2 * from_hz)
+    if length == 0:
+        return np.zeros(0, dtype=np.float32)
+    return fit(soxr.resample(wave, from_hz, to_hz, quality="HQ"), length)
+
+
+def fit(wave: Wave, length: int) -> Wave:
+    """Return the wave cut or padded with zeros at its end to ``length`` samples, float32."""
+    if wave.size >= length:
+        return np.ascontiguousarray(wave[:length], dtype=np.float32)
+    return np.pad(wave, (0, length - wave.size)).astype(np.float32, copy=False)
+
+
+def _check_readable(path: Path) -> None:
+    if path.is_dir():
+        raise InvalidInput(f"{path}: is a folder, an audio file is needed")
+    try:
+        with path.open("rb") as file:
+            first = file.read(1)
+    except FileNotFoundError:
+        raise InvalidInput(f"{path}: no such file; check the path") from None
+    except OSError as error:
+        raise InvalidInput(
+            f"{path}: cannot be read ({os.strerror(error.errno or 0)}); check permissions"
+        ) from None
+    if not first:
+        raise InvalidInput(f"{path}: the file is empty; remove it or copy it again")
+
+
+def _read_all(file: soundfile.SoundFile) -> NDArray[np.float32]:
+    """Read to the end, [T, channels], in blocks: a header may promise any number of samples, or give none."""
+    blocks = []
+    while True:
+        block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+        blocks.append(block)
+        if len(block) < _BLOCK_FRAMES:
+            return np.concatenate(blocks)
+
+
+def _reason(error: soundfile.SoundFileError) -> str:
+    text: str = getattr(error, "error_string", str(error))
+    return " ".join(text.split()).rstrip(".")
