@@ -10,8 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,8 @@ class Codec(ABC):
     attributes set in ``__init__``).
     """
 
-    info: ClassVar[CodecInfo] | CodecInfo
-    points: ClassVar[tuple[OperatingPoint, ...]] | tuple[OperatingPoint, ...]
+    info: CodecInfo
+    points: tuple[OperatingPoint, ...]
 
     def check(self) -> None:
         """Return quietly if the codec can run on this machine, within two seconds and without the network.
@@ -170,3 +170,22 @@ class Codec(ABC):
         InvalidPayload
             If the bytes are damaged or were made at another point or by another model.
         """
+
+
+class DecodedFiles(Codec):
+    """The output of some codec, already decoded into files: scored as it is, without coding.
+
+    Its rates are what the user says of them; nothing is measured.
+    """
+
+    @abstractmethod
+    def file(self, utterance: str) -> Path:
+        """Return the decoded file of the utterance with that id; raises `InvalidInput` if there is none."""
+
+    def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
+        """Refuse: there is no encoder behind decoded files."""
+        raise InvalidInput(f"{self.info.name} holds decoded files and cannot encode; name a codec")
+
+    def decode(self, coded: Coded, point: OperatingPoint) -> Wave:
+        """Refuse: there is no decoder behind decoded files."""
+        raise InvalidInput(f"{self.info.name} holds decoded files and cannot decode; name a codec")

@@ -57,6 +57,11 @@ def flat(record: Record, metrics: list[str]) -> Record:
     return row
 
 
+def without_timings(record: Mapping[str, Any]) -> Record:
+    """Return what two computations of the same cell must agree on."""
+    return {name: value for name, value in record.items() if name not in TIMINGS}
+
+
 def metric_columns(metrics: list[str]) -> list[str]:
     """Return the columns of scores: ``<metric>``, ``raw:<metric>``, ``reason:<metric>`` for each."""
     return [column for metric in metrics for column in (metric, f"raw:{metric}", f"reason:{metric}")]
