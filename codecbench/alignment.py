@@ -1,8 +1,8 @@
 """By how much a decoded wave is late, and undoing it.
 
-Waveform codecs keep phase, so the cross-correlation of the waves peaks sharply at their delay.  Parametric and
-neural codecs do not: their correlation is low and its largest value lies at a chance multiple of the pitch
-period.  `lag` therefore believes the waves only where they agree, and compares envelopes otherwise.
+Waveform codecs keep phase, so the cross-correlation of the waves peaks sharply at their delay.  Parametric
+and neural codecs do not: their correlation is low and its largest value lies at a chance multiple of the
+pitch period.  `lag` therefore believes the waves only where they agree, and compares envelopes otherwise.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MODULATION_HZ = (2.0, 50.0)
 def lag(ref: Wave, deg: Wave, rate_hz: int, max_ms: float = 250.0) -> int:
     """Return by how many samples ``deg`` is later than ``ref``.
 
-    The waves' correlation decides where its largest magnitude, relative to the energies, is at least 0.75, or at
-    least 0.35 and within 3 ms of what the envelopes say.  Otherwise the envelopes decide: logarithmic levels of
-    overlapping 500 Hz wide bands up to 3.9 kHz, their modulations between 2 and 50 Hz, correlated together.
-    An envelope lag under 3 ms, or one that correlates less than 1 % better than no lag, is below what codecs
-    without phase can show, and counts as 0.
+    The waves' correlation decides where its largest magnitude, relative to the energies, is at least 0.75, or
+    at least 0.35 and within 3 ms of what the envelopes say.  Otherwise the envelopes decide: logarithmic
+    levels of overlapping 500 Hz wide bands up to 3.9 kHz, their modulations between 2 and 50 Hz, correlated
+    together.  An envelope lag under 3 ms, or one that correlates less than 1 % better than no lag, is below
+    what codecs without phase can show, and counts as 0.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def lag(ref: Wave, deg: Wave, rate_hz: int, max_ms: float = 250.0) -> int:
 
 
 def shift(wave: Wave, lag: int) -> Wave:
-    """Undo a lag: advance the wave by ``lag`` samples (delay it where negative), same length, zeros moving in."""
+    """Undo a lag: advance the wave by ``lag`` samples (delay it where negative), zeros moving in."""
     moved = np.zeros_like(wave)
     kept = wave.size - abs(lag)
     if kept > 0:
@@ -102,8 +102,8 @@ def _envelope_lag(ref: Wave, deg: Wave, rate_hz: int, reach: int) -> tuple[int, 
 def _modulations(wave: Wave, rate_hz: int) -> NDArray[np.complexfloating]:
     """Return the spectra of the band levels in dB, complex [bands, F], within the modulation band.
 
-    A band is cut out of the wave's one spectrum and brought down to a rate of 1 kHz by a short inverse transform:
-    no filter delay, and no window's hop that would limit the resolution.
+    A band is cut out of the wave's one spectrum and brought down to a rate of 1 kHz by a short inverse
+    transform: no filter delay, and no window's hop that would limit the resolution.
     """
     # Half a second of zeros keeps the ends apart; the length is a whole, even number of envelope samples.
     frames = scipy.fft.next_fast_len(wave.size * _ENVELOPE_HZ // rate_hz + _ENVELOPE_HZ // 2, real=True)

@@ -91,17 +91,18 @@ class Dataset:
         return replace(self, utterances=tuple(sorted((item for *_, item in taken), key=lambda item: item.id)))
 
 
+@dataclass(frozen=True)
 class DatasetSource(ABC):
-    """A registered set: what it is, and how to get it.  Entry points of ``codecbench.datasets`` return one.
+    """A registered set, which entry points of ``codecbench.datasets`` return: what it is, how to get it.
 
-    ``size_bytes`` is what has to be downloaded, 0 where the set comes with the package.
+    ``size_bytes`` is what has to be downloaded from one of the ``urls``, 0 where the set comes with a package.
     """
 
     name: str
     description: str
     licence: str
-    size_bytes: int
-    urls: tuple[str, ...]
+    size_bytes: int = 0
+    urls: tuple[str, ...] = ()
 
     @abstractmethod
     def check(self) -> None:
@@ -165,10 +166,8 @@ def folder_dataset(
         files or names files outside the folder.
     """
     _check_folder(folder)
-    if (folder / MANIFEST).is_file():
-        speakers = _read_manifest(folder)
-    else:
-        speakers = dict.fromkeys(_walk(folder), "")
+    listed = (folder / MANIFEST).is_file()
+    speakers = _read_manifest(folder) if listed else dict.fromkeys(_walk(folder), "")
     files = sorted(path for path in speakers if re.search(pattern, path.as_posix()))
     if not files:
         kinds = ", ".join(sorted(audio.SUFFIXES))
