@@ -68,7 +68,9 @@ class Metric(ABC):
             If the pair has no defined score; the message is the reason.
         """
         if ref.ndim != 1 or ref.shape != deg.shape:
-            raise InvalidInput(f"{self.name}: reference {ref.shape} and degraded {deg.shape} must be equal and mono")
+            raise InvalidInput(
+                f"{self.name}: reference {ref.shape} and degraded {deg.shape} must be equal and mono"
+            )
         for label, wave in (("reference", ref), ("degraded", deg)):
             if not np.isfinite(wave).all():
                 raise Unscorable(f"{label} has NaN or infinite samples")

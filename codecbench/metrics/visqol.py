@@ -1,0 +1,209 @@
+"""ViSQOL v3 in speech mode, MOS-LQO, higher is better.
+
+Conventions: the package visqol-python 3.8.0 with its envelope replaced by that of Google's C++ code
+(`upper_envelope`); with it the port agrees with C++ 3.3.3 to 1e-5, without it pairs are off by up to 0.27.
+Both signals get the gain that brings the reference to ``level_dbfs`` (root mean square), because ViSQOL's
+noise floor is absolute; the degraded one is then matched to the reference by ViSQOL itself, as is time.
+Clips over ``max_seconds`` are cut at quiet points and the mean is weighted by duration.
+
+Two mappings from the same similarities: ``visqol``, the lattice model (C++'s default since 3.3.3), and
+``visqol-poly``, the older polynomial scaled to 5.  They differ by up to 2 MOS and do not compare.  The
+similarities are computed once for both.
+
+One process has one engine, which neither pickles nor bears threads.  Compiled code is kept by numba between
+processes; `Visqol.open` compiles and warms up.
+
+References: Chinen, Lim, Skoglund, Gureev, O'Gorman, Hines, QoMEX 2020 (v3); Hines, Skoglund, Kokaram, Harte,
+EURASIP JASMP 2015:13.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecbench.codec import Wave
+from codecbench.errors import Unavailable, Unscorable
+from codecbench.metrics.base import Metric, level_dbfs
+from codecbench.metrics.parts import mean_over, split
+
+LIBRARY_VERSION = "3.8.0"
+"""The only version that `upper_envelope` is known to correct."""
+
+INSTALL = "run: pip install 'codecbench[visqol]'"
+WARM_UP_S = 2.0
+
+
+@dataclass(frozen=True)
+class Visqol(Metric):
+    """ViSQOL speech mode with the lattice mapping; 4.2 to 4.5 for identical signals."""
+
+    name: ClassVar[str] = "visqol"
+    label: ClassVar[str] = "ViSQOL"
+    unit: ClassVar[str] = "MOS-LQO"
+    higher_is_better: ClassVar[bool] = True
+    sample_rate_hz: ClassVar[int] = 16_000
+    value_range: ClassVar[tuple[float, float]] = (1.0, 5.0)
+    library: ClassVar[str] = f"visqol-python-{LIBRARY_VERSION}"
+    minimum_seconds: ClassVar[float] = 0.7
+    citation: ClassVar[str] = "Chinen et al., QoMEX 2020"
+
+    mode: str = "speech"
+    mapping: str = "lattice"
+    envelope: str = "cpp"
+    level_dbfs: float = -26.0
+    max_seconds: float = 30.0
+
+    def check(self) -> None:
+        """Raise Unavailable if the optional packages are missing or of another version."""
+        _check_package()
+        if self.mapping == "lattice" and find_spec("ai_edge_litert") is None:
+            raise Unavailable("ai-edge-litert, which runs ViSQOL's lattice, is not installed", _remedy())
+
+    def open(self) -> None:
+        """Load the engine and compile, or fetch from numba's cache, what it runs."""
+        self.check()
+        rng = np.random.default_rng(0)
+        burst = rng.standard_normal(round(WARM_UP_S * self.sample_rate_hz)).astype(np.float32)
+        self.score(burst, burst + rng.standard_normal(burst.size).astype(np.float32))
+
+    def score(self, ref: Wave, deg: Wave) -> float:
+        """ViSQOL of one pair.  ref, deg: float32 [T] at 16 kHz.  Raises Unscorable if it finds no speech."""
+        gain = 10.0 ** ((self.level_dbfs - level_dbfs(ref)) / 20.0)
+        ref, deg = (np.asarray(wave * np.float32(gain), dtype=np.float32) for wave in (ref, deg))
+        return mean_over(split(ref, self.sample_rate_hz, self.max_seconds), self._score_part, ref, deg)
+
+    def _score_part(self, ref: Wave, deg: Wave) -> float | None:
+        opinion = _compare(ref.tobytes(), deg.tobytes(), self.sample_rate_hz)
+        if opinion is None:
+            return None
+        if not math.isfinite(opinion.polynomial):
+            raise Unscorable(
+                "ViSQOL gave no number; the degraded signal is silent where the reference speaks"
+            )
+        return opinion.lattice if self.mapping == "lattice" else opinion.polynomial
+
+
+@dataclass(frozen=True)
+class VisqolPolynomial(Visqol):
+    """ViSQOL speech mode with the polynomial mapping; 5 for identical signals."""
+
+    name: ClassVar[str] = "visqol-poly"
+    label: ClassVar[str] = "ViSQOL (polynomial)"
+
+    mapping: str = "polynomial"
+
+
+class Opinion(NamedTuple):
+    """Mean opinion scores of one pair after both mappings; the lattice's is NaN where it cannot run."""
+
+    lattice: float
+    polynomial: float
+
+
+def upper_envelope(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Envelope that Google's C++ code aligns by, float64 [n], of a signal [n].
+
+    It was meant as the Hilbert envelope, but the inverse transform is a real one: what comes out is about
+    twice the rectified signal, of the signal zero-padded to a power of two (at least 32), without the
+    component at half the sample rate unless nothing was padded.
+    """
+    mean = float(np.mean(signal))
+    length = max(32, 1 << (signal.size - 1).bit_length())
+    spectrum = np.fft.rfft(signal - mean, length)
+    spectrum[1:-1] *= 2.0
+    if signal.size != length:
+        spectrum[-1] = 0.0
+    return np.asarray(np.abs(np.fft.irfft(spectrum, length)[: signal.size]) + mean, dtype=np.float64)
+
+
+@lru_cache(maxsize=4)
+def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
+    """Compare two float32 waves; None if the reference has no speech.  Remembered for the other mapping."""
+    from visqol.quality_mapper import SpeechSimilarityToQualityMapper
+    from visqol.visqol_core import alter_for_similarity_extremes
+
+    waves = [np.frombuffer(samples, dtype=np.float32).astype(np.float64) for samples in (ref, deg)]
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            result = _engine().measure_from_arrays(*waves, sample_rate=rate_hz)
+    except IndexError:
+        # Its voice activity detector left no patch to compare.
+        return None
+    polynomial = SpeechSimilarityToQualityMapper().predict_quality(result.fvnsim)
+    lattice = result.moslqo if _lattice_runs() else math.nan
+    return Opinion(lattice, alter_for_similarity_extremes(result.vnsim, polynomial))
+
+
+@cache
+def _engine() -> Any:
+    """Make the process's only VisqolApi, with the corrected envelope."""
+    _check_package()
+    _use_one_thread()
+    import visqol.alignment
+    from visqol import VisqolApi
+
+    if not hasattr(visqol.alignment, "upper_envelope"):
+        raise Unavailable("visqol-python is damaged: visqol.alignment has no upper_envelope", INSTALL)
+    visqol.alignment.upper_envelope = upper_envelope
+    api = VisqolApi()
+    with _without_chatter():
+        api.create(mode="speech", use_lattice_model=_lattice_runs())
+    return api
+
+
+def _lattice_runs() -> bool:
+    return find_spec("ai_edge_litert") is not None
+
+
+def _check_package() -> None:
+    try:
+        found = version("visqol-python")
+    except PackageNotFoundError:
+        raise Unavailable("the package visqol-python is not installed", _remedy()) from None
+    if found != LIBRARY_VERSION:
+        raise Unavailable(f"visqol-python is {found}, but the correction is for {LIBRARY_VERSION}", INSTALL)
+
+
+def _remedy() -> str:
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        return (
+            "no ai-edge-litert is built for Intel Macs: pip install visqol-python==3.8.0 and use visqol-poly"
+        )
+    return f"{INSTALL} (it needs a C++ compiler)"
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Silence the file descriptor of stderr, on which LiteRT announces its delegate."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _use_one_thread() -> None:
+    """Keep numba to one thread: scores are wrong or the process aborts when two threads run its loops."""
+    if "numba" in sys.modules:
+        sys.modules["numba"].set_num_threads(1)
+    else:
+        os.environ["NUMBA_NUM_THREADS"] = "1"
