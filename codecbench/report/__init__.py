@@ -1,0 +1,1 @@
+"""Tables, figures and the page: what a paper prints and a reader listens to."""
