@@ -43,6 +43,13 @@ class TimedOut(CodecBenchError):
     """A task took longer than allowed; its worker was ended."""
 
 
+def cores() -> int:
+    """Return the cores this process may use: in a container or under ``taskset`` not all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class WorkerPool(Executor):
     """An executor of ``workers`` isolated processes.
 

@@ -88,11 +88,16 @@ def decode_codes(value: Mapping[str, Any]) -> Codes:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a text file, whole or not at all; raises `StorageError`."""
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, data: bytes) -> None:
+    """Replace a file, whole or not at all; raises `StorageError`."""
     partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

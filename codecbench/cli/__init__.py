@@ -1,0 +1,129 @@
+"""The command line: one line an error, tables on stdout, all else on stderr.
+
+Exit status: 0 done, 1 an error or (``--strict``) something left out, 2 wrong usage, 130 interrupted.
+Commands are imported when they are used; packages add their own through the entry-point group
+``codecbench.commands``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import codecbench
+from codecbench import registry
+from codecbench.errors import CodecBenchError
+
+COMMANDS = {
+    "run": "codecbench.cli.run:run",
+    "score": "codecbench.cli.run:score",
+    "list": "codecbench.cli.listing:list_all",
+    "report": "codecbench.cli.results:report",
+    "table": "codecbench.cli.results:table",
+    "export": "codecbench.cli.results:export",
+    "encode": "codecbench.cli.coding:encode",
+    "decode": "codecbench.cli.coding:decode",
+    "weights": "codecbench.cli.weights:weights",
+    "selftest": "codecbench.cli.selftest:selftest",
+}
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The group of all commands, own ones and plugins', each imported when it is needed."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return own commands in their order, then plugins'."""
+        return [*COMMANDS, *(name for name in registry.names(registry.COMMANDS) if name not in COMMANDS)]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import a command; None where there is none of that name."""
+        if name in COMMANDS:
+            module, _, attribute = COMMANDS[name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        if name not in registry.names(registry.COMMANDS):
+            return None
+        try:
+            plugin: Any = registry.load(registry.COMMANDS, name)
+        except Exception as error:
+            return _broken(name, error)
+        return plugin if isinstance(plugin, click.Command) else plugin()  # type: ignore[no-any-return]
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest command where one is unknown."""
+        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
+            context.fail(registry.unknown("command", args[0], self.list_commands(context)))
+        return super().resolve_command(context, args)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(codecbench.__version__, "-V", "--version", prog_name="codecbench")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """Compare speech codecs honestly, at measured bitrates."""
+    if debug:
+        os.environ["CODECBENCH_DEBUG"] = "1"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(status_of(list(sys.argv[1:] if argv is None else argv)))
+
+
+def status_of(argv: list[str]) -> int:
+    """Run one command line and return its exit status; errors have been printed in one line."""
+    try:
+        status = cli.main(argv, prog_name="codecbench", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; what is stored stays, the same command continues", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing more can be said to it, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except CodecBenchError as error:
+        return _fail(str(error), 1, error)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        return _fail(
+            f"a defect of this program or a plugin: {text}; run codecbench --debug ... and report it",
+            1,
+            error,
+        )
+    return status if isinstance(status, int) else 0
+
+
+def _fail(message: str, status: int, error: Exception | None = None) -> int:
+    if error is not None and os.environ.get("CODECBENCH_DEBUG"):
+        traceback.print_exception(error)
+    click.echo("codecbench: " + " ".join(message.split()), err=True)
+    return status
+
+
+def _broken(name: str, error: Exception) -> click.Command:
+    """Return a command that says why a plugin cannot be loaded; a broken plugin must not break the help."""
+
+    @click.command(
+        name,
+        help=f"(cannot be loaded: {error})",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    def command() -> None:
+        raise CodecBenchError(
+            f"command {name!r} cannot be loaded ({error}); reinstall the package that brings it"
+        )
+
+    return command

@@ -1,0 +1,57 @@
+"""``codecbench report``, ``table`` and ``export``: what stored runs say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codecbench.cli.progress import note
+from codecbench.errors import StorageError
+from codecbench.store import load_run
+
+_RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
+
+
+@click.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", type=click.Path(path_type=Path), help="Folder for the report.  [default: RUN/report]")
+def report(runs: tuple[Path, ...], to: Path | None) -> None:
+    """Write tables, plots and one page with players from one or several runs."""
+    from codecbench.report import build
+
+    target = to or runs[0] / "report"
+    build(list(runs), target)
+    click.echo(str(target))
+
+
+@click.command()
+@_RUN
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def table(out: Path, as_json: bool) -> None:
+    """Print the table of a stored run and write it to RUN/table.csv."""
+    from codecbench.cli.tables import print_table, write_table
+
+    print_table(write_table(load_run(out)), as_json=as_json)
+
+
+@click.command()
+@_RUN
+@click.option("--parquet", type=click.Path(path_type=Path), help="Write Parquet.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write CSV.")
+def export(out: Path, parquet: Path | None, csv: Path | None) -> None:
+    """Write a run's records, one row a cell, as Parquet or CSV; tokens are left out."""
+    if parquet is None and csv is None:
+        raise click.UsageError("name a file to write: --parquet FILE or --csv FILE")
+    rows = load_run(out).records.drop(columns="codes")
+    try:
+        if parquet:
+            rows.to_parquet(parquet, index=False)
+            note(f"{parquet}: {len(rows)} rows")
+        if csv:
+            rows.to_csv(csv, index=False, lineterminator="\n")
+            note(f"{csv}: {len(rows)} rows")
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {parquet or csv}: {error.strerror or error}; choose another path"
+        ) from None

@@ -1,0 +1,72 @@
+"""``codecbench weights``: list, fetch and verify model files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from codecbench import weights as files
+from codecbench.errors import CodecBenchError, Unavailable
+
+
+@click.group()
+def weights() -> None:
+    """List, fetch and verify the model files that codecs need."""
+
+
+@weights.command(name="list")
+def list_sources() -> None:
+    """Show which codecs need model files and whether they are here."""
+    for source in files.list_sources():
+        try:
+            state = str(files.find(source.codec, source.files))
+        except Unavailable as error:
+            state = f"missing; {error.remedy}"
+        click.echo(f"{source.codec}\t{source.size / 1e6:.1f} MB\t{source.licence}\t{state}")
+
+
+@weights.command()
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+def fetch(names: tuple[str, ...]) -> None:
+    """Download the model files of codecs into the cache, pinned by hash."""
+    for name in names:
+        with _bar() as progress:
+            folder = files.fetch(name, progress)
+        click.echo(f"{name}\t{folder}")
+
+
+@weights.command()
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+def verify(names: tuple[str, ...]) -> None:
+    """Compare model files with their pinned hashes; without names, those of all codecs that are here."""
+    missing = []
+    for name in names or [source.codec for source in files.list_sources()]:
+        try:
+            click.echo(f"{name}\t{files.verify(name)}")
+        except Unavailable:
+            if names:
+                raise
+            missing.append(name)
+    if missing and not names:
+        click.echo(f"not here: {', '.join(missing)}", err=True)
+    if len(missing) == len(files.list_sources()) and missing:
+        raise CodecBenchError("no model files are here; fetch some with: codecbench weights fetch NAME")
+
+
+@contextmanager
+def _bar() -> Iterator[files.Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks = {}
+
+        def advance(name: str, arrived: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=arrived)
+
+        yield advance
