@@ -143,6 +143,10 @@ class Codec(ABC):
         """
         return f"{self.info.name}|fs:{self.info.sample_rate_hz}|lib:{self.info.version}"
 
+    def delay_ms(self, point: OperatingPoint) -> float | None:
+        """Return the algorithmic delay at an operating point, where it differs from ``info``'s."""
+        return self.info.algorithmic_delay_ms
+
     def point(self, name: str) -> OperatingPoint:
         """Return the operating point of that name.
 
