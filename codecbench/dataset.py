@@ -93,9 +93,9 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetSource(ABC):
-    """A registered set, which entry points of ``codecbench.datasets`` return: what it is, how to get it.
+    """A registered set: what it is and how to get it; entry points of ``codecbench.datasets`` return one.
 
-    ``size_bytes`` is what has to be downloaded from one of the ``urls``, 0 where the set comes with a package.
+    ``size_bytes`` is what has to be downloaded from one of the ``urls``, 0 where the set needs no download.
     """
 
     name: str
