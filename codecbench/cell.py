@@ -132,7 +132,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     with _counted(outcome):
         codec = held.open_codec(cell, task.device)
     codec_hz = codec.info.sample_rate_hz
-    record["delay_ms"] = codec.info.algorithmic_delay_ms
+    record["delay_ms"] = codec.delay_ms(cell.point)
     if isinstance(codec, DecodedFiles):
         decoded, codec_hz = audio.load(codec.file(cell.utterance.id))
     else:

@@ -1,7 +1,7 @@
 """Coded speech in a file: what `codecbench encode` writes and `codecbench decode` reads.
 
 Layout: the magic ``CBN1``; the header's length, four bytes little-endian; the header, a JSON object in UTF-8;
-the payload.  The header names codec and point, lengths and rates, packet sizes, and the CRC-32 of the payload.
+the payload.  The header names codec and point, lengths and rates, packet sizes, and the payload's CRC-32.
 Every field is checked before use: a file may come from anywhere.
 """
 

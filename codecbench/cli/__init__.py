@@ -54,7 +54,7 @@ class Commands(click.Group):
             plugin: Any = registry.load(registry.COMMANDS, name)
         except Exception as error:
             return _broken(name, error)
-        return plugin if isinstance(plugin, click.Command) else plugin()  # type: ignore[no-any-return]
+        return plugin if isinstance(plugin, click.Command) else plugin()
 
     def resolve_command(
         self, context: click.Context, args: list[str]

@@ -13,6 +13,12 @@ from codecbench.errors import CodecBenchError, Unavailable
 KINDS = ("codecs", "metrics", "datasets")
 Row = dict[str, Any]
 
+_COLUMNS = {
+    "codecs": ("name", "points", "kHz", "licence", "runs here"),
+    "metrics": ("name", "description", "kHz", "better", "runs here"),
+    "datasets": ("name", "description", "licence", "MB", "runs here"),
+}
+
 
 @click.command(name="list")
 @click.argument("kinds", nargs=-1, type=click.Choice(KINDS))
@@ -28,6 +34,11 @@ def list_all(kinds: tuple[str, ...], as_json: bool) -> None:
     console = Console(highlight=False)
     for kind, entries in rows.items():
         console.print(_table(kind, entries))
+        for row in entries:
+            if not row["available"]:
+                why = "; ".join(filter(None, (row["reason"], row["remedy"])))
+                click.echo(f"  {row['name']}: {why}")
+        click.echo()
 
 
 def describe(kind: str) -> list[Row]:
@@ -42,6 +53,8 @@ def _describe(kind: str, name: str, facts: Any) -> Row:
         made = registry.load(f"codecbench.{kind}", name)()
         row |= facts(made)
         made.check()
+        if kind != "datasets":
+            row["signature"] = made.signature()
     except Unavailable as error:
         return {**row, "available": False, "reason": error.reason, "remedy": error.remedy}
     except CodecBenchError as error:
@@ -62,7 +75,6 @@ def _codec(codec: Any) -> Row:
         "algorithmic_delay_ms": codec.info.algorithmic_delay_ms,
         "points": [point.name for point in codec.points if point.default],
         "other_points": [point.name for point in codec.points if not point.default],
-        "signature": codec.signature(),
     }
 
 
@@ -71,7 +83,6 @@ def _metric(metric: Any) -> Row:
         "description": f"{metric.label}, {metric.unit}" if metric.unit else metric.label,
         "higher_is_better": metric.higher_is_better,
         "sample_rate_hz": metric.sample_rate_hz,
-        "signature": metric.signature(),
         "citation": metric.citation,
     }
 
@@ -87,17 +98,12 @@ def _dataset(source: Any) -> Row:
 def _table(kind: str, rows: list[Row]) -> Any:
     from rich.table import Table
 
-    columns = {
-        "codecs": ("name", "points", "kHz", "licence", "available"),
-        "metrics": ("name", "description", "kHz", "better", "available"),
-        "datasets": ("name", "description", "licence", "MB", "available"),
-    }[kind]
     table = Table(title=kind, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", ratio=3 if column in {"available", "description"} else None)
+    for column in _COLUMNS[kind]:
+        table.add_column(column, overflow="fold")
     for row in rows:
         shown = _shown(row)
-        table.add_row(*(shown.get(column, "") for column in columns))
+        table.add_row(*(shown.get(column, "") for column in _COLUMNS[kind]))
     return table
 
 
@@ -112,7 +118,5 @@ def _shown(row: Row) -> dict[str, str]:
         shown["better"] = "higher" if row["higher_is_better"] else "lower"
     if "size_bytes" in row:
         shown["MB"] = f"{row['size_bytes'] / 1e6:.0f}" if row["size_bytes"] else "included"
-    shown["available"] = (
-        "yes" if row["available"] else "no: " + "; ".join(filter(None, (row["reason"], row["remedy"])))
-    )
+    shown["runs here"] = "yes" if row["available"] else "no, see below"
     return shown

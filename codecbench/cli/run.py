@@ -194,8 +194,8 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
         store.write_manifest(merged)
         summary = _compute(plan, store, options, kept)
         store.write_manifest({**merged, "finished": manifests.now()})
-    _say_failures(options.out, summary)
     _print_table(options)
+    _say_failures(options.out, summary)
     left_out = plan.unavailable or plan.unmatched or plan.silenced or summary.failed
     return 1 if options.strict and left_out else 0
 
