@@ -37,7 +37,12 @@ def summary(run: Run) -> pd.DataFrame:
         for point in entry["points"]:
             records = groups.get((codec, point["name"]), empty)
             row = _measured(records[records["status"] == "ok"])
-            row |= {"codec": codec, "point": point["name"], "nominal_kbps": float(point["nominal_kbps"])}
+            nominal = point["nominal_kbps"]
+            row |= {
+                "codec": codec,
+                "point": point["name"],
+                "nominal_kbps": math.nan if nominal is None else float(nominal),
+            }
             row |= {"failures": int((records["status"] == "failed").sum())}
             row |= {
                 "delay_ms": _first(records["delay_ms"]),
@@ -57,9 +62,10 @@ def metric_columns(metrics: list[str]) -> list[str]:
 def _measured(decoded: pd.DataFrame) -> dict[str, Any]:
     seconds = decoded["seconds"].sum()
     over = {
-        name: decoded[name].sum() / seconds if seconds > 0 else math.nan for name in ("encode_s", "decode_s")
+        name: decoded[name].sum(min_count=1) / seconds if seconds > 0 else math.nan
+        for name in ("encode_s", "decode_s")
     }
-    bits = decoded["payload_bytes"].sum() * 8
+    bits = decoded["payload_bytes"].sum(min_count=1) * 8
     return {
         "payload_kbps": bits / seconds / 1000 if seconds > 0 else math.nan,
         "n": len(decoded),
