@@ -16,14 +16,14 @@ from codecbench.codec import Wave
 WAVE_AGREES = 0.75
 WAVE_PLAUSIBLE = 0.35
 RESOLUTION_MS = 3.0
-ENVELOPE_GAIN = 0.01
+ENVELOPE_GAIN = 0.005
 
 _ENVELOPE_HZ = 1000
 _OVERSAMPLING = 4
 _BAND_EDGES_HZ = (100.0, 3900.0)
-_BAND_SPACING_HZ = 250.0
-_FLOOR_DB = -40.0
-_MODULATION_HZ = (2.0, 50.0)
+_BAND_SPACING_HZ = 150.0
+_BAND_FLOOR, _FLOOR = 1e-2, 1e-5  # of the largest power in the band, and in all bands
+_MODULATION_HZ = (4.0, 40.0)
 
 
 def lag(ref: Wave, deg: Wave, rate_hz: int, max_ms: float = 250.0) -> int:
@@ -31,8 +31,8 @@ def lag(ref: Wave, deg: Wave, rate_hz: int, max_ms: float = 250.0) -> int:
 
     The waves' correlation decides where its largest magnitude, relative to the energies, is at least 0.75, or
     at least 0.35 and within 3 ms of what the envelopes say.  Otherwise the envelopes decide: logarithmic
-    levels of overlapping 500 Hz wide bands up to 3.9 kHz, their modulations between 2 and 50 Hz, correlated
-    together.  An envelope lag under 3 ms, or one that correlates less than 1 % better than no lag, is below
+    levels of overlapping 300 Hz wide bands up to 3.9 kHz, their modulations between 4 and 40 Hz, correlated
+    together.  An envelope lag under 3 ms, or one that correlates less than 0.5 % better than no lag, is below
     what codecs without phase can show, and counts as 0.
 
     Parameters
@@ -118,8 +118,8 @@ def _modulations(wave: Wave, rate_hz: int) -> NDArray[np.complexfloating]:
     bands = np.zeros((len(centres), frames), dtype=np.complex64)
     bands[:, : 2 * half + 1] = spectrum[bins] * np.hanning(2 * half + 1)
     power = np.abs(scipy.fft.ifft(bands, axis=1)) ** 2
-    floor = power.max() * 10 ** (_FLOOR_DB / 10)
-    level = 10 * np.log10(power + floor) if floor > 0 else np.zeros_like(power)
+    power += _BAND_FLOOR * power.max(axis=1, keepdims=True) + _FLOOR * power.max() + np.finfo(np.float32).tiny
+    level = 10 * np.log10(power)
     spectra = scipy.fft.rfft(level - level.mean(axis=1, keepdims=True), axis=1)
     hz = np.arange(spectra.shape[1]) / seconds
     slowest, fastest = _MODULATION_HZ

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import uuid
 from pathlib import Path
 
@@ -25,7 +26,11 @@ SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 """File types that `load` reads, lower case."""
 
 _BLOCK_FRAMES = 1 << 20
-_LENGTH_UNKNOWN = 1 << 48  # a stream whose header gives no length shows up as a length near 2**63
+_LENGTH_UNKNOWN = 1 << 48  # a FLAC stream whose header gives no length shows up as a length near 2**63
+_WAV_UNKNOWN_BYTES = 0x7F000000  # what writes WAV into a pipe puts a size of 2 or 4 GiB into its header
+_SHORT_WAV = re.compile(
+    r"Block Align\s*: (?P<align>\d+)(.|\n)*^data : (?P<bytes>\d+) \(should be", re.MULTILINE
+)
 
 
 def load(path: str | Path) -> tuple[Wave, int]:
@@ -53,15 +58,15 @@ def load(path: str | Path) -> tuple[Wave, int]:
     _check_readable(path)
     try:
         with soundfile.SoundFile(path) as file:
-            expected, rate_hz = file.frames, file.samplerate
-            frames = _read_all(file)
+            promised, rate_hz = _promised_frames(file), file.samplerate
+            frames = _read_all(file, path)
     except soundfile.SoundFileError as error:
         raise InvalidInput(
             f"{path}: not readable audio ({_reason(error)}); give WAV, FLAC, OGG or MP3"
         ) from None
-    if frames.shape[0] < expected < _LENGTH_UNKNOWN:
+    if frames.shape[0] < promised:
         raise InvalidInput(
-            f"{path}: truncated, only {frames.shape[0]} of {expected} samples can be read; copy it again"
+            f"{path}: truncated, only {frames.shape[0]} of {promised} samples can be read; copy it again"
         )
     if frames.shape[0] == 0:
         raise InvalidInput(f"{path}: contains no samples; remove it")
@@ -171,11 +176,25 @@ def _check_readable(path: Path) -> None:
         raise InvalidInput(f"{path}: the file is empty; remove it or copy it again")
 
 
-def _read_all(file: soundfile.SoundFile) -> NDArray[np.float32]:
+def _promised_frames(file: soundfile.SoundFile) -> int:
+    """Return how many samples a channel the header promises, 0 where it does not know."""
+    if shortened := _SHORT_WAV.search(file.extra_info):  # soundfile then counts what is there
+        frame_bytes = int(shortened["align"])
+        promised = int(shortened["bytes"]) // frame_bytes
+        return promised if promised * frame_bytes < _WAV_UNKNOWN_BYTES else 0
+    if file.frames >= _LENGTH_UNKNOWN:
+        return 0
+    return int(file.frames * 0.99) if file.format == "MP3" else int(file.frames)  # an MP3's is an estimate
+
+
+def _read_all(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
     """Read to the end, [T, channels], in blocks: a header may promise any number of samples, or give none."""
     blocks = []
     while True:
-        block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+        try:
+            block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+        except soundfile.SoundFileError as error:
+            raise InvalidInput(f"{path}: damaged or truncated ({_reason(error)}); copy it again") from None
         blocks.append(block)
         if len(block) < _BLOCK_FRAMES:
             return np.concatenate(blocks)
