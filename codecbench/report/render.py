@@ -42,7 +42,8 @@ def latex(table: PaperTable) -> str:
     lines = [
         r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
         r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3.5pt}",
-        r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}", r"\toprule", rf"{heads} \\",
+        r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}", r"\toprule",
+        rf"{heads} \\",
     ]  # fmt: skip
     for section in table.sections:
         lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\itshape {escape_latex(section.label)}}} \\"]

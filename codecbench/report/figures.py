@@ -1,0 +1,264 @@
+"""Charts of a run: quality over rate, spread over utterances, quality over speed, use of the codebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from codecbench.report.data import is_ground_truth, ordered, point_label, points, scored
+from codecbench.report.entropy import entropy_bits
+from codecbench.report.style import INK, MUTED, PAGE_INCHES, Mark, canvas, save, styled
+from codecbench.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+RATE_TICKS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def write_figures(
+    run: Run, summary: pd.DataFrame, published: pd.DataFrame, marks: Mapping[str, Mark], folder: Path
+) -> list[str]:
+    """Draw every chart into a folder and return the names of those for which there was data.
+
+    Parameters
+    ----------
+    run, summary
+        The run and its `tables.summary`.
+    published : DataFrame
+        Points of the literature, see `results.table`.
+    marks : Mapping[str, Mark]
+        How each codec is drawn.
+    folder : Path
+        Where to.
+    """
+    drawn = {
+        "rate-quality": rate_quality(run, summary, published, marks),
+        "speed-quality": speed_quality(run, summary, marks),
+        "distribution": distribution(run, marks),
+        "codebook-use": codebook_use(run, marks),
+    }
+    metrics = list(run.manifest["metrics"])
+    for metric in metrics if len(metrics) > 1 else []:
+        drawn[f"rate-quality-{metric}"] = rate_quality(run, summary, published, marks, [metric])
+    names = []
+    for name, result in drawn.items():
+        if result is not None:
+            save(*result, folder, name)
+            names.append(name)
+    return names
+
+
+def rate_quality(
+    run: Run,
+    summary: pd.DataFrame,
+    published: pd.DataFrame,
+    marks: Mapping[str, Mark],
+    metrics: list[str] | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw each metric over the measured rate (log axis) with 95 % intervals; published points are hollow."""
+    chosen = metrics or list(run.manifest["metrics"])
+    rows: list[dict[Any, Any]] = []
+    with styled():
+        figure, axes = _grid(len(chosen), 2.15)
+        for metric, axis in zip(chosen, axes, strict=True):
+            _title(axis, run.manifest["metrics"][metric])
+            for codec in ordered(list(run.manifest["codecs"])):
+                curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values(
+                    "payload_kbps"
+                )
+                _curve(axis, curve, metric, marks[codec], is_ground_truth(codec))
+                rows += _rows(curve, metric)
+            literature = published[published["metric"] == metric]
+            for name, known in literature.groupby("codec", sort=False):
+                mark = marks[str(name)]
+                axis.plot(known["kbps"], known["mean"], linestyle="", marker=mark.marker,
+                          markerfacecolor="none", markeredgecolor=mark.colour, zorder=2)  # fmt: skip
+            rows += literature.to_dict("records")
+            _rate_axis(
+                axis, [*summary["payload_kbps"][~summary["codec"].map(is_ground_truth)], *literature["kbps"]]
+            )
+        shown = [*ordered(list(run.manifest["codecs"])), *published["codec"].unique()]
+        _legend(figure, shown, marks, hollow=bool(len(published[published["metric"].isin(chosen)])))
+    return figure, pd.DataFrame(rows)
+
+
+def speed_quality(
+    run: Run, summary: pd.DataFrame, marks: Mapping[str, Mark]
+) -> tuple[Figure, pd.DataFrame] | None:
+    """Draw each metric over the real-time factor of encoding plus decoding (log axis)."""
+    table = summary[~summary["codec"].map(is_ground_truth)].copy()
+    table["rtf"] = table["rtf_encode"] + table["rtf_decode"]
+    table = table[table["rtf"] > 0]
+    if table.empty:
+        return None
+    metrics = list(run.manifest["metrics"])
+    with styled():
+        figure, axes = _grid(len(metrics), 2.15)
+        for metric, axis in zip(metrics, axes, strict=True):
+            _title(axis, run.manifest["metrics"][metric])
+            for codec, part in table.groupby("codec", sort=False):
+                mark = marks[str(codec)]
+                axis.plot(part["rtf"], part[metric], linestyle="", marker=mark.marker, color=mark.colour)
+            axis.set_xscale("log")
+            axis.set_xlabel("real-time factor, lower is faster")
+        _legend(figure, list(table["codec"].unique()), marks, lines=False)
+    return figure, table[["codec", "point", "payload_kbps", "rtf_encode", "rtf_decode", "rtf", *metrics]]
+
+
+def distribution(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFrame]:
+    """Draw each metric's spread over utterances: 5 to 95 % thin, the middle half thick, the median a dot."""
+    metrics = list(run.manifest["metrics"])
+    shown = [(codec, point) for codec, point in points(run) if not is_ground_truth(codec)]
+    decoded = scored(run)
+    rows = []
+    with styled():
+        figure, axes = _grid(len(metrics), max(1.6, 0.7 + 0.115 * len(shown)), share_labels=True)
+        for column, (metric, axis) in enumerate(zip(metrics, axes, strict=True)):
+            _title(axis, run.manifest["metrics"][metric], vertical=False)
+            for place, (codec, point) in enumerate(shown):
+                part = decoded[(decoded["codec"] == codec) & (decoded["point"] == point)][metric].dropna()
+                if part.empty:
+                    continue
+                cuts = np.quantile(part, [0.05, 0.25, 0.5, 0.75, 0.95])
+                colour = marks[codec].colour
+                axis.plot(cuts[[0, 4]], [place, place], color=colour, linewidth=0.8, solid_capstyle="butt")
+                axis.plot(cuts[[1, 3]], [place, place], color=colour, linewidth=3.2, solid_capstyle="butt")
+                axis.plot(cuts[2], place, marker="o", color="white", markeredgecolor=colour, markersize=3)
+                names = ("q05", "q25", "median", "q75", "q95")
+                rows.append({"codec": codec, "point": point, "metric": metric, "n": len(part)}
+                            | dict(zip(names, cuts, strict=True)))  # fmt: skip
+            axis.set_ylim(len(shown) - 0.4, -0.6)
+            axis.grid(axis="y", visible=False)
+            axis.set_yticks(range(len(shown)))
+            first = column % COLUMNS == 0
+            axis.set_yticklabels(
+                [point_label(*pair) for pair in shown] if first else [], fontsize=6, color=INK
+            )
+    return figure, pd.DataFrame(rows)
+
+
+def codebook_use(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFrame] | None:
+    """Draw how many codewords each stream effectively uses (two to its entropy) and uses at all."""
+    from matplotlib.ticker import MaxNLocator
+
+    table = codebook_table(run)
+    if table.empty:
+        return None
+    groups = [
+        (str(codec), str(point), part)
+        for (codec, point), part in table.groupby(["codec", "point"], sort=False)
+    ]
+    with styled():
+        figure, axes = _grid(len(groups), 1.7)
+        for axis, (codec, point, part) in zip(axes, groups, strict=True):
+            mark = marks[codec]
+            axis.set_title(point_label(codec, point))
+            axis.vlines(
+                part["stream"], part["perplexity"], part["distinct"], color=mark.colour, linewidth=0.8
+            )
+            axis.plot(part["stream"], part["distinct"], linestyle="", marker="o", color=mark.colour,
+                      markerfacecolor="white", markersize=3.5, label="used at all")  # fmt: skip
+            axis.plot(part["stream"], part["perplexity"], linestyle="", marker="o", color=mark.colour,
+                      markersize=3.5, label="effectively used")  # fmt: skip
+            axis.set_yscale("log", base=2)
+            axis.set_xlabel("stream")
+            axis.set_ylabel("codewords")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure, table
+
+
+def codebook_table(run: Run) -> pd.DataFrame:
+    """Return for each codec, point and stream: tokens, distinct ones, entropy, perplexity, largest."""
+    rows: list[dict[str, Any]] = []
+    for codec, point in points(run):
+        codes = run.codes(codec, point)
+        for stream in range(max((item.shape[0] for item in codes), default=0)):
+            tokens = np.concatenate([item[stream] for item in codes if item.shape[0] > stream])
+            if tokens.size == 0:
+                continue
+            bits = entropy_bits(tokens)
+            rows.append({
+                "codec": codec, "point": point, "stream": stream, "tokens": tokens.size,
+                "distinct": np.unique(tokens).size, "entropy_bits": bits, "perplexity": 2.0**bits,
+                "largest": int(tokens.max()),
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _grid(count: int, height: float, share_labels: bool = False) -> tuple[Figure, list[Axes]]:
+    columns = min(COLUMNS, count)
+    lines = -(-count // columns)
+    width = PAGE_INCHES if columns > 1 else PAGE_INCHES / 2
+    figure = canvas(width, lines * height + (0 if share_labels else 0.45))
+    return figure, [figure.add_subplot(lines, columns, place + 1) for place in range(count)]
+
+
+def _title(axis: Axes, metric: Mapping[str, Any], vertical: bool = True) -> None:
+    better = "higher" if metric["higher_is_better"] else "lower"
+    axis.set_title(metric["label"])
+    label = f"{metric['unit']}, {better} is better" if metric["unit"] else f"{better} is better"
+    (axis.set_ylabel if vertical else axis.set_xlabel)(label, color=MUTED, fontsize=7)
+
+
+def _curve(axis: Axes, curve: pd.DataFrame, metric: str, mark: Mark, ground_truth: bool) -> None:
+    if curve.empty:
+        return
+    if ground_truth:
+        axis.axhline(float(curve[metric].iloc[0]), color=mark.colour, linestyle=mark.dashes, linewidth=1)
+        return
+    limits = np.abs(
+        np.stack([curve[metric] - curve[f"{metric}_low"], curve[f"{metric}_high"] - curve[metric]])
+    )
+    axis.errorbar(curve["payload_kbps"], curve[metric], yerr=np.nan_to_num(limits), color=mark.colour,
+                  marker=mark.marker, linestyle=mark.dashes, linewidth=mark.width, elinewidth=0.8,
+                  capsize=1.5, markeredgecolor="white", markeredgewidth=0.4, zorder=3)  # fmt: skip
+
+
+def _rows(curve: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
+    return [
+        {"codec": row["codec"], "kind": "measured", "point": row["point"], "kbps": row["payload_kbps"],
+         "metric": metric, "mean": row[metric], "low": row[f"{metric}_low"], "high": row[f"{metric}_high"],
+         "n": row[f"{metric}_n"]}
+        for _, row in curve.iterrows()
+    ]  # fmt: skip
+
+
+def _rate_axis(axis: Axes, rates: list[float]) -> None:
+    from matplotlib.ticker import NullLocator
+
+    axis.set_xscale("log")
+    axis.set_xlabel("kbit/s, measured payload")
+    known = np.array([rate for rate in rates if np.isfinite(rate) and rate > 0])
+    if known.size:
+        low, high = known.min() / 1.15, known.max() * 1.15
+        ticks = [tick for tick in RATE_TICKS if low <= tick <= high] or [float(known[0])]
+        axis.set_xlim(low, high)
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.xaxis.set_minor_locator(NullLocator())
+
+
+def _legend(
+    figure: Figure, codecs: list[str], marks: Mapping[str, Mark], *, hollow: bool = False, lines: bool = True
+) -> None:
+    from matplotlib.lines import Line2D
+
+    names = list(dict.fromkeys(codecs))
+    handles = [
+        Line2D([], [], color=marks[name].colour, marker=marks[name].marker, linewidth=marks[name].width,
+               linestyle=marks[name].dashes if lines else "", label=name)
+        for name in names
+    ]  # fmt: skip
+    if hollow:
+        handles.append(Line2D([], [], color=MUTED, marker="o", markerfacecolor="none", linestyle="",
+                              label="hollow: published"))  # fmt: skip
+    columns = 3 if figure.get_size_inches()[0] < PAGE_INCHES else 8
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)))
