@@ -34,12 +34,19 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """The files of one codec by name, their licence, and the page they come from."""
+    """The files of one codec by name, their licence, and the page they come from.
+
+    A source whose files come through a client of their own, or may lie elsewhere, gives a ``finder``, a
+    ``fetcher`` and a ``verifier``, which return the folder as `find`, `fetch` and `verify` do.
+    """
 
     codec: str
     files: Mapping[str, WeightsFile]
     licence: str
     homepage: str
+    finder: Callable[[], Path] | None = None
+    fetcher: Callable[[Progress | None], Path] | None = None
+    verifier: Callable[[], Path] | None = None
 
     @property
     def size(self) -> int:
@@ -109,6 +116,13 @@ def find(codec: str, files: Iterable[str]) -> Path:
     )
 
 
+def locate(declared: WeightsSource) -> Path:
+    """Return the folder that has a source's files, or raise `Unavailable`; see `find`."""
+    if declared.finder is not None:
+        return declared.finder()
+    return find(declared.codec, declared.files)
+
+
 def verify(codec: str) -> Path:
     """Find a codec's files, compare them with their pinned hashes and return their folder.
 
@@ -120,7 +134,9 @@ def verify(codec: str) -> Path:
         If the codec has none, or a file differs.
     """
     declared = source(codec)
-    return verify_files(declared, find(codec, declared.files))
+    if declared.verifier is not None:
+        return declared.verifier()
+    return verify_files(declared, locate(declared))
 
 
 def verify_files(declared: WeightsSource, folder: Path) -> Path:
@@ -170,7 +186,9 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
     import requests
 
     declared = source(codec)
-    folder = cache_folder(codec)
+    if declared.fetcher is not None:
+        return declared.fetcher(progress)
+    folder = cache_folder(declared.codec)
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(
         path=folder,

@@ -21,7 +21,7 @@ def list_sources() -> None:
     """Show which codecs need model files and whether they are here."""
     for source in files.list_sources():
         try:
-            state = str(files.find(source.codec, source.files))
+            state = str(files.locate(source))
         except Unavailable as error:
             state = f"missing; {error.remedy}"
         click.echo(f"{source.codec}\t{source.size / 1e6:.1f} MB\t{source.licence}\t{state}")

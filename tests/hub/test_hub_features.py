@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from codecbench_hub.features import log_mel, semantic_features
 
 
@@ -22,7 +23,9 @@ def test_equals_the_independent_implementation(oracle, length):
     np.testing.assert_allclose(
         log_mel(torch.from_numpy(wave)).numpy(), oracle._extract_fbank_features(wave), rtol=0, atol=2e-4
     )
-    expected = oracle(wave, sampling_rate=16_000, pad_to_multiple_of=None, return_tensors="np")["input_features"][0]
+    expected = oracle(wave, sampling_rate=16_000, pad_to_multiple_of=None, return_tensors="np")[
+        "input_features"
+    ][0]
     np.testing.assert_allclose(semantic_features(torch.from_numpy(wave)).numpy(), expected, rtol=0, atol=2e-3)
 
 

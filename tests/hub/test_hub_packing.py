@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from codecbench_hub.packing import pack, payload_bytes, unpack
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from codecbench.errors import InvalidPayload
+from codecbench_hub.packing import pack, payload_bytes, unpack
 
 
 @st.composite

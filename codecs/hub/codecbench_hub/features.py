@@ -1,8 +1,8 @@
 """Kaldi's log mel filter bank, as w2v-BERT takes it, without torchaudio.
 
 X-Codec2 and NeuCodec feed these features to their semantic encoder.  The recipe is that of Kaldi's
-``compute-fbank-feats``: 25 ms frames every 10 ms without centring, mean removal, pre-emphasis 0.97, Povey window,
-512-point power spectrum, triangular filters equally wide on Kaldi's mel scale, natural logarithm.
+``compute-fbank-feats``: 25 ms frames every 10 ms without centring, mean removal, pre-emphasis 0.97, Povey
+window, 512-point power spectrum, triangular filters equally wide on Kaldi's mel scale, natural logarithm.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def log_mel(wave: Tensor) -> Tensor:
     previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
     frames = (frames - PREEMPHASIS * previous) * _window().to(wave.device)
     power = torch.fft.rfft(frames, n=FFT).abs().square()
-    return (power @ _filters().to(wave.device)).clamp_min(FLOOR).log()
+    energies: Tensor = power @ _filters().to(wave.device)
+    return energies.clamp_min(FLOOR).log()
 
 
 def semantic_features(wave: Tensor) -> Tensor:

@@ -38,7 +38,9 @@ def pack(codes: Codes, bits: int) -> bytes:
     if codes.ndim != 2:
         raise ValueError(f"codes have shape {codes.shape}, not [streams, steps]")
     if codes.size and (codes.min() < 0 or codes.max() >= 1 << bits):
-        raise ValueError(f"codes span {codes.min()} to {codes.max()}; {bits} bits hold 0 to {(1 << bits) - 1}")
+        raise ValueError(
+            f"codes span {codes.min()} to {codes.max()}; {bits} bits hold 0 to {(1 << bits) - 1}"
+        )
     values = codes.T.reshape(-1, 1).astype(np.uint64)
     return np.packbits(((values >> _shifts(bits)) & np.uint64(1)).astype(np.uint8)).tobytes()
 
@@ -55,8 +57,8 @@ def unpack(payload: bytes, streams: int, steps: int, bits: int) -> Codes:
     expected = payload_bytes(streams, steps, bits)
     if len(payload) != expected:
         raise InvalidPayload(
-            f"payload has {len(payload)} bytes, but {streams} x {steps} codes of {bits} bits take {expected}; "
-            "it is damaged or was made at another point"
+            f"payload has {len(payload)} bytes, but {streams} x {steps} codes of {bits} bits take "
+            f"{expected}; it is damaged or was made at another point"
         )
     unpacked = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
     used = streams * steps * bits

@@ -1,8 +1,8 @@
 """The table of hub models: where their weights lie, at which rates they run, what a reader must know of them.
 
-Revisions are commit hashes of the model repositories as public projects have pinned and recorded them; sha256 is
-that of the weights file at that commit.  Where no public record of either could be found the field is None: the
-fetched commit is then resolved once, recorded beside the files, and stands in the signature.
+Revisions are commit hashes of the model repositories as public projects have pinned and recorded them; sha256
+is that of the weights file at that commit.  Where no public record of either could be found the field is
+None: the fetched commit is then resolved once, recorded beside the files, and stands in the signature.
 """
 
 from __future__ import annotations
@@ -73,11 +73,15 @@ class HubModel:
         return f"https://huggingface.co/{self.repository}"
 
 
-def rvq_points(kbps_a_stream: float, streams: Iterable[int], default: Iterable[int]) -> tuple[OperatingPoint, ...]:
+def rvq_points(
+    kbps_a_stream: float, streams: Iterable[int], default: Iterable[int]
+) -> tuple[OperatingPoint, ...]:
     """Return one point per number of codebooks, named after its rate in kbit/s."""
     chosen = frozenset(default)
     return tuple(
-        OperatingPoint(f"{count * kbps_a_stream:g}", count * kbps_a_stream, {"streams": count}, count in chosen)
+        OperatingPoint(
+            f"{count * kbps_a_stream:g}", count * kbps_a_stream, {"streams": count}, count in chosen
+        )
         for count in streams
     )
 
@@ -115,6 +119,7 @@ _DAC = HubModel(
     hop=320,
     streams=12,
     bits=10,
+    parameters=74_141_697,
     points=rvq_points(0.5, range(1, 13), default=(3, 6, 12)),
     description="Descript Audio Codec 16 kHz: convolutions with snake activations, factorised residual VQ",
     weights_licence="MIT",
@@ -133,6 +138,7 @@ _DAC_24K = HubModel(
     hop=320,
     streams=32,
     bits=10,
+    parameters=74_653_857,
     points=rvq_points(0.75, range(1, 33), default=(2, 4, 8, 10, 16, 32)),
     description="Descript Audio Codec 24 kHz: as dac, at 24 kHz with 32 codebooks",
     weights_licence="MIT",
@@ -151,6 +157,7 @@ _MIMI = HubModel(
     hop=1_920,
     streams=32,
     bits=11,
+    parameters=79_308_609,
     points=rvq_points(0.1375, range(1, 33), default=(8, 16, 32)),
     description="Mimi: causal convolutions and transformers, one semantic and up to 31 acoustic codebooks",
     weights_licence="CC-BY-4.0",
@@ -170,6 +177,7 @@ _XCODEC = HubModel(
     hop=320,
     streams=8,
     bits=10,
+    parameters=160_698_625,
     points=rvq_points(0.5, (1, 2, 3, 4, 8), default=(1, 2, 3, 4, 8)),
     description="X-Codec trained on LibriSpeech: DAC-like codec with HuBERT features before the residual VQ",
     weights_licence="not stated",
@@ -188,8 +196,9 @@ _XCODEC2 = HubModel(
     hop=320,
     streams=1,
     bits=16,
+    parameters=629_281_706,
     points=_FSQ_POINT,
-    description="X-Codec2: one codebook of 65536 scalars-quantized codes over acoustic and w2v-BERT features",
+    description="X-Codec2: finite scalar quantization, one of 65536 codes, of acoustic and w2v-BERT features",
     weights_licence="CC-BY-NC-4.0",
     citation="Ye et al. 2025, Llasa, arXiv:2502.04128",
     size_bytes=2_517_231_448,
@@ -205,11 +214,12 @@ _NEUCODEC = HubModel(
     hop=320,
     streams=1,
     bits=16,
+    parameters=629_937_706,
     points=_FSQ_POINT,
-    description="NeuCodec: X-Codec2's structure with a 24 kHz decoder, whose output is brought to 16 kHz here",
+    description="NeuCodec: X-Codec2's structure with a 24 kHz decoder; its output is brought to 16 kHz",
     weights_licence="Apache-2.0",
-    citation="Julian et al. 2025, Finite Scalar Quantization Enables Redundant and Transmission-Robust Neural "
-    "Audio Compression at Low Bit-rates, arXiv:2509.09550",
+    citation="Julian et al. 2025, Finite Scalar Quantization Enables Redundant and Transmission-Robust "
+    "Neural Audio Compression at Low Bit-rates, arXiv:2509.09550",
     size_bytes=2_519_855_456,
 )
 
@@ -235,6 +245,5 @@ _SNAC = HubModel(
 )
 
 MODELS = {
-    model.name: model
-    for model in (_ENCODEC, _DAC, _DAC_24K, _MIMI, _XCODEC, _XCODEC2, _NEUCODEC, _SNAC)
+    model.name: model for model in (_ENCODEC, _DAC, _DAC_24K, _MIMI, _XCODEC, _XCODEC2, _NEUCODEC, _SNAC)
 }

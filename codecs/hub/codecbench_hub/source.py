@@ -1,0 +1,36 @@
+"""What ``codecbench weights`` is told of a hub model, and how it fetches and verifies one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codecbench.weights import Progress, WeightsFile, WeightsSource
+from codecbench_hub import weights
+from codecbench_hub.table import HubModel
+
+
+def hub_source(model: HubModel) -> WeightsSource:
+    """Return the entry of a model; the file's hash is empty where none is recorded."""
+    revision = model.revision or model.ref.replace("/", "%2F")
+    address = f"{model.url}/resolve/{revision}/{weights.WEIGHTS}"
+    file = WeightsFile(address, model.sha256 or "", model.size_bytes or 0)
+
+    def fetch(progress: Progress | None) -> Path:
+        return weights.fetch(model, progress)
+
+    def find() -> Path:
+        return weights.find(model).folder
+
+    def verify() -> Path:
+        weights.verify(model)
+        return find()
+
+    return WeightsSource(
+        codec=model.name,
+        files={weights.WEIGHTS: file},
+        licence=model.weights_licence,
+        homepage=model.url,
+        finder=find,
+        fetcher=fetch,
+        verifier=verify,
+    )
