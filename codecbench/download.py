@@ -37,6 +37,7 @@ ATTEMPTS = 5
 PATIENCE_S = 2.0
 TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 18
+_TRANSFER_BYTES = 1 << 13  # at most this much is lost when a transfer breaks off
 _PARTIAL = "transfer.part"
 
 
@@ -131,12 +132,16 @@ def _resuming(partial: Path, size_bytes: int) -> Callable[[str, str, Any], None]
 
     def download(url: str, output_file: str, _pooch: Any) -> None:
         with _progress(Path(url).name) as show:
-            for attempt in range(1, ATTEMPTS + 1):
+            attempt, had = 0, -1
+            while True:
                 try:
                     _continue(url, partial, size_bytes, show)
                     break
                 except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
-                    if attempt == ATTEMPTS:
+                    # Only attempts that bring nothing count: a large set may break off many times.
+                    have = _size(partial)
+                    attempt, had = (1 if have > had else attempt + 1), have
+                    if attempt >= ATTEMPTS:
                         raise
                     time.sleep(PATIENCE_S * attempt)
         partial.replace(output_file)
@@ -148,7 +153,7 @@ def _continue(url: str, partial: Path, size_bytes: int, show: Callable[[int, int
     """Download what is missing of a file; from its beginning where the server cannot continue."""
     import requests
 
-    have = partial.stat().st_size if partial.exists() else 0
+    have = _size(partial)
     wanted = {"Range": f"bytes={have}-"} if have else {}
     with requests.get(url, headers=wanted, stream=True, timeout=TIMEOUT_S) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
@@ -159,12 +164,16 @@ def _continue(url: str, partial: Path, size_bytes: int, show: Callable[[int, int
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else size_bytes
         with partial.open("ab" if have else "wb") as file:
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            for chunk in response.iter_content(_TRANSFER_BYTES):
                 file.write(chunk)
                 have += len(chunk)
                 show(have, total)
     if length and have < total:
         raise requests.ConnectionError(f"connection closed after {have} of {total} bytes")
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _unpack(file: Path, staging: Path, archive: Archive) -> None:
