@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from codecbench.codec import Codec, CodecInfo, Coded, DecodedFiles, OperatingPoint, Wave, ladder
-from codecbench.dataset import Dataset, folder_dataset
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
 
 RATE_HZ = 16_000
@@ -49,62 +49,96 @@ class Pcm(Codec):
 
 
 class Folder(DecodedFiles):
-    """A folder of files that some codec decoded elsewhere, matched with the references by their stems.
+    """Audio that some codec has decoded into a folder, one file an utterance, names matching by stem.
 
     Parameters
     ----------
-    folder : str
-        Its path; ``folder:DIR`` on the command line.
+    argument : str
+        The folder; its files may have any rate and any of the suite's audio types, at any depth.
 
-    Notes
-    -----
-    The point's name is the rate in kbit/s that the user gives (``folder:DIR@6``); without one the rate is
-    unknown.  The signature holds the hash of the files.
+    Its operating points are declared, not measured: ``folder:DIR@6`` says that DIR was made at 6 kbit/s.
     """
 
     info = CodecInfo(
         name="folder",
-        description="files decoded elsewhere",
+        description="decoded elsewhere: the files of a folder, at a declared rate",
         version="1",
         sample_rate_hz=RATE_HZ,
         licence="",
         kind="files",
     )
-    points = (OperatingPoint("files", math.nan),)
+    points = (OperatingPoint("undeclared", math.nan),)
 
-    def __init__(self, folder: str = "") -> None:
-        self.folder = Path(folder).expanduser() if folder else None
+    def __init__(self, argument: str = "") -> None:
+        self.argument = argument
+        self.folder = Path(argument).expanduser()
 
     def check(self) -> None:
-        """Raise `Unavailable` where no folder is named, `InvalidInput` where it cannot be used."""
-        _ = self._dataset
+        """Raise `Unavailable` unless a folder with audio files was given."""
+        if not self.argument:
+            raise Unavailable(
+                "no folder is given", "write folder:DIR, or: codecbench score --ref DIR --deg DIR"
+            )
+        if not self.folder.is_dir():
+            raise Unavailable(f"{self.folder} is not a folder", "check the path")
+        if not self._files:
+            raise Unavailable(f"{self.folder} holds no audio files", "put WAV, FLAC, OGG or MP3 files there")
 
     def signature(self) -> str:
-        """Return the signature with the hash over names and contents of the files."""
-        return f"{super().signature()}|files:{self._dataset.revision[:16]}"
+        """Return the name and a hash of the files' names and contents."""
+        digest = hashlib.sha256()
+        for path in self._files:
+            digest.update(f"{path.relative_to(self.folder)}\n".encode())
+            digest.update(_sha256(path))
+        return f"{self.info.name}|files:{digest.hexdigest()[:16]}"
 
     def point(self, name: str) -> OperatingPoint:
-        """Return the point of files at a rate in kbit/s; any positive number is one."""
+        """Return the point of a declared rate in kbit/s, or the one that declares none."""
         try:
-            rate = float(name)
+            kbps = float(name)
         except ValueError:
             return super().point(name)
-        if not 0 < rate < math.inf:
-            raise InvalidInput(f"rate {name!r} of {self.folder} is not usable; give kbit/s above 0")
-        return OperatingPoint(name, rate)
+        if not 0 < kbps < math.inf:
+            raise InvalidInput(
+                f"folder: {name!r} is not a rate; give kbit/s above 0, e.g. folder:{self.argument}@6"
+            )
+        return OperatingPoint(name, kbps)
 
     def file(self, utterance: str) -> Path:
-        """Return the decoded file with an utterance's stem."""
-        if utterance not in self._files:
-            raise InvalidInput(f"{self.folder}: no decoded file for {utterance!r}; name it {utterance}.wav")
-        return self._files[utterance]
+        """Return the file of an utterance: the same path below the folder without suffix, else the same stem.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none, or several of that stem.
+        """
+        exact = [path for path in self._files if self._ident(path) == utterance]
+        stem = PurePosixPath(utterance).name
+        found = exact or [path for path in self._files if path.stem == stem]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise InvalidInput(f"{self.folder} has no file for {utterance}; name it {stem}.wav or .flac")
+        names = ", ".join(str(path.relative_to(self.folder)) for path in found[:3])
+        raise InvalidInput(f"{self.folder} has {len(found)} files for {utterance} ({names}); keep one")
 
     @cached_property
-    def _dataset(self) -> Dataset:
-        if self.folder is None:
-            raise Unavailable("needs the folder of decoded files", "name it: folder:DIR@KBPS")
-        return folder_dataset(self.folder)
+    def _files(self) -> list[Path]:
+        from codecbench.audio import SUFFIXES
 
-    @cached_property
-    def _files(self) -> dict[str, Path]:
-        return {item.id: item.path for item in self._dataset.utterances}
+        if not self.argument:
+            return []
+        return sorted(
+            path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+        )
+
+    def _ident(self, path: Path) -> str:
+        return path.relative_to(self.folder).with_suffix("").as_posix()
+
+
+def _sha256(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read ({error.strerror}); check permissions") from None

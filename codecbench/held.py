@@ -34,6 +34,13 @@ class _Held:
 _held = _Held()
 
 
+def forget() -> None:
+    """Let go of everything held, as a fresh process would have it."""
+    _held.codecs.clear()
+    _held.metrics.clear()
+    reference.cache_clear()
+
+
 @lru_cache(maxsize=6)
 def reference(path: Path, digest: str, rate_hz: int | None) -> tuple[Wave, int]:
     """Return the reference at a rate, at its own for None.  The digest keeps changed files apart."""
@@ -84,7 +91,7 @@ def _once(held: MutableMapping[K, T | Exception], key: K, make: Callable[[], T])
             held[key] = error
     found = held[key]
     if isinstance(found, Exception):
-        raise found
+        raise found.with_traceback(None)
     return found
 
 

@@ -72,13 +72,12 @@ class WorkerPool(Executor):
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
         self._started = False
+        self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue ``fn(*args)``; function and arguments must be importable in another process."""
-        if kwargs or self._stop.is_set():
-            raise RuntimeError(
-                "the pool is shut down" if self._stop.is_set() else "positional arguments only"
-            )
+        if kwargs or self._closed:
+            raise RuntimeError("the pool is shut down" if self._closed else "positional arguments only")
         if not self._started:
             self._started = True
             for thread in self._threads:
@@ -89,6 +88,7 @@ class WorkerPool(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers, after their queued tasks unless these are cancelled."""
+        self._closed = True
         if cancel_futures:
             self._stop.set()
         for _ in self._threads:
