@@ -44,7 +44,7 @@ def speech_like(seconds: float = 4.0, seed: int = 0, pitch_hz: float = 115.0) ->
             pieces.append(_fricative(rng))
             pieces.append(_vowel(rng, pitch_hz * (1.1 - 0.05 * position)))
         pieces.append(np.zeros(RATE_HZ // 4))
-    wave = np.concatenate(pieces)[:length]
+    wave = lfilter([1.0, -1.0], [1.0, -0.99], np.concatenate(pieces)[:length])
     wave[-END_PAUSE:] = 0.0
     wave += 1e-4 * rng.standard_normal(length)
     return np.asarray(wave * (PEAK / np.abs(wave).max()), dtype=np.float32)
