@@ -6,14 +6,30 @@ The storage format (RFC 4867) puts a byte before each frame's speech bits and fi
 
 from __future__ import annotations
 
+import ctypes
 from typing import ClassVar
 
 from codecbench.codec import Codec, CodecInfo, Coded, OperatingPoint, Wave
-from codecbench_classical import ffmpeg, packets
+from codecbench_classical import ffmpeg, packets, system
 from codecbench_classical.packets import Pcm16
 
 NARROW_BITS = {4.75: 95, 5.15: 103, 5.9: 118, 6.7: 134, 7.4: 148, 7.95: 159, 10.2: 204, 12.2: 244}
 """Speech bits of a 20 ms frame by kbit/s; the order is the mode number (TS 26.101, table 1a)."""
+
+WIDE_BITS = {
+    6.6: 132,
+    8.85: 177,
+    12.65: 253,
+    14.25: 285,
+    15.85: 317,
+    18.25: 365,
+    19.85: 397,
+    23.05: 461,
+    23.85: 477,
+}
+"""The same for wideband (TS 26.201, table 2)."""
+
+MAX_STORED_BYTES = 61
 
 
 def _ladder(bits: dict[float, int]) -> tuple[OperatingPoint, ...]:
@@ -84,3 +100,50 @@ class AmrNb(Amr):
     def code(self, frames: Pcm16, mode: int, point: OperatingPoint) -> list[bytes]:
         """Code with FFmpeg's OpenCORE encoder."""
         return ffmpeg.encode("libopencore_amrnb", frames, 8_000, round(point.nominal_kbps * 1000))
+
+
+class AmrWb(Amr):
+    """AMR wideband: the system's vo-amrwbenc codes, PyAV's OpenCORE decodes."""
+
+    info = CodecInfo(
+        name="amr-wb",
+        description="AMR wideband (VisualOn encoder), 7 kHz",
+        version=f"vo-amrwbenc-0 {ffmpeg.VERSION}",
+        sample_rate_hz=16_000,
+        licence="Apache-2.0",
+        frame_rate_hz=50.0,
+        algorithmic_delay_ms=25.9,
+        bandwidth_hz=7_000,
+        citation="3GPP TS 26.171, ITU-T G.722.2",
+        url="https://www.3gpp.org/dynareport/26171.htm",
+    )
+    points = _ladder(WIDE_BITS)
+    frame = 320
+    decoder = "libopencore_amrwb"
+    magic = b"#!AMR-WB\n"
+    delay = 95
+
+    def check(self) -> None:
+        """Raise `Unavailable` unless PyAV is installed and libvo-amrwbenc is found."""
+        ffmpeg.check()
+        _wideband_encoder()
+
+    def code(self, frames: Pcm16, mode: int, point: OperatingPoint) -> list[bytes]:
+        """Code with libvo-amrwbenc."""
+        library = _wideband_encoder()
+        stored: list[bytes] = []
+        buffer = ctypes.create_string_buffer(MAX_STORED_BYTES)
+        state = ctypes.c_void_p(library.E_IF_init())
+        try:
+            for samples in frames:
+                size = library.E_IF_encode(state, mode, ctypes.c_void_p(samples.ctypes.data), buffer, 0)
+                stored.append(buffer.raw[:size])
+        finally:
+            library.E_IF_exit(state)
+        return stored
+
+
+def _wideband_encoder() -> ctypes.CDLL:
+    library = system.load("vo-amrwbenc", 0, "libvo-amrwbenc0")
+    library.E_IF_init.restype = ctypes.c_void_p
+    return library

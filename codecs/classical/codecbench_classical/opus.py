@@ -50,13 +50,15 @@ class Opus(Codec):
         url="https://opus-codec.org",
     )
     points = (
-        _vbr("6", 6, 6.7),
-        _vbr("6-60ms", 6, 7.0, frame_ms=60),
-        _vbr("8", 8, 8.6),
-        _vbr("12", 12, 12.9),
-        _vbr("16", 16, 17),
-        _vbr("24", 24, 25),
-        _vbr("32", 32, 33),
+        _vbr("6", 6, 6.6),
+        _vbr("6-60ms", 6, 6.85, frame_ms=60),
+        _vbr("7.5", 7.5, 8.2, default=False),
+        _vbr("8", 8, 8.8),
+        _vbr("10", 10, 10.6, default=False),
+        _vbr("12", 12, 12.8),
+        _vbr("16", 16, 17.05),
+        _vbr("24", 24, 25.6),
+        _vbr("32", 32, 34.2),
         *(_cbr(f"{kbps:g}-cbr", kbps) for kbps in (6, 8, 12, 16, 24, 32)),
         _cbr("6-60ms-cbr", 6, frame_ms=60),
     )
@@ -64,6 +66,10 @@ class Opus(Codec):
     def check(self) -> None:
         """Raise `Unavailable` unless PyAV is installed."""
         ffmpeg.check()
+
+    def delay_ms(self, point: OperatingPoint) -> float:
+        """Return the frame plus 6.5 ms of look-ahead."""
+        return int(point.settings["frame_ms"]) + 1000 * PRE_SKIP / DECODER_HZ
 
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
         """Code float32 [T] at 16 kHz."""
