@@ -47,7 +47,7 @@ _RC: dict[Any, Any] = {
     "text.color": INK, "xtick.color": MUTED, "ytick.color": MUTED, "axes.linewidth": 0.6, "axes.grid": True,
     "axes.axisbelow": True, "grid.color": GRID, "grid.linewidth": 0.5, "axes.spines.top": False,
     "axes.spines.right": False, "lines.linewidth": 1.3, "lines.markersize": 4.5, "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5, "xtick.minor.size": 0, "figure.constrained_layout.use": True, "savefig.dpi": 200,
+    "ytick.major.size": 2.5, "xtick.minor.size": 0, "savefig.dpi": 200, "figure.dpi": 100,
     "svg.hashsalt": "codecbench", "svg.fonttype": "path", "pdf.fonttype": 42, "image.cmap": "magma",
 }  # fmt: skip
 
@@ -98,7 +98,7 @@ def canvas(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -106,13 +106,14 @@ def canvas(width: float, height: float) -> Figure:
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a figure as SVG, PDF and PNG, the same bytes for the same data, and its data as CSV."""
     folder.mkdir(parents=True, exist_ok=True)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once; every format would do it again
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": "codecbench"},
         "pdf": {"CreationDate": None, "Creator": "codecbench"},
         "png": {"Software": "codecbench"},
     }
-    for kind in FORMATS:
-        figure.savefig(folder / f"{name}.{kind}", metadata=metadata[kind])
+    with styled():
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # laid out once; every format would do it again
+        for kind in FORMATS:
+            figure.savefig(folder / f"{name}.{kind}", metadata=metadata[kind])
     data.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")

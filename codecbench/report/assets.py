@@ -1,0 +1,56 @@
+"""Files that the page needs: beside it, or inside it as data: URIs."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import re
+import shutil
+from pathlib import Path
+
+_TYPES = {".flac": "audio/flac", ".webp": "image/webp", ".svg": "image/svg+xml", ".wav": "audio/wav"}
+
+
+class Assets:
+    """Collects files for the page under names made here, so that no name of an utterance reaches the disk.
+
+    Parameters
+    ----------
+    folder : Path
+        The report's folder.
+    embed : bool
+        Return data: URIs instead of writing files.
+    """
+
+    def __init__(self, folder: Path, embed: bool) -> None:
+        self.folder = folder
+        self.embed = embed
+
+    def copy(self, source: Path, name: str) -> str:
+        """Take a file over under a relative name; return what the page's src attribute needs."""
+        if self.embed:
+            return data_uri(source.read_bytes(), source.suffix)
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        return name
+
+    def write(self, data: bytes, name: str) -> str:
+        """Take bytes over under a relative name; return what the page's src attribute needs."""
+        if self.embed:
+            return data_uri(data, Path(name).suffix)
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return name
+
+
+def data_uri(data: bytes, suffix: str) -> str:
+    """Return a base64 data: URI for a file of that suffix."""
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}")[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def slug(text: str) -> str:
+    """Return text reduced to what is safe in a file name and a URL."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:60] or "x"

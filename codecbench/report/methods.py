@@ -1,0 +1,108 @@
+"""The methods section of a paper, written from the run's signatures, and its bibliography."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from codecbench.report.data import is_ground_truth
+from codecbench.store import Run
+
+_STATISTICS = (
+    "Means are taken over utterances; 95 % confidence intervals are studentised bootstrap intervals that "
+    "resample speakers (Davison and Hinkley, 1997). Two codecs are compared on the utterances that both "
+    "decoded, by a sign-flip permutation test over speakers (Winkler et al., 2014) with Holm's correction "
+    "(1979) over all pairs of a metric. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic interpolation over "
+    "the logarithm of the measured rate and are not given where curves do not overlap, are not monotone, "
+    "or have under three points."
+)
+_LATEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": "",
+    "}": "",
+    "\\": "",
+    "~": " ",
+    "^": "",
+}
+
+
+def paragraphs(run: Run) -> list[str]:
+    """Return the methods section as paragraphs of plain text."""
+    manifest = run.manifest
+    data = manifest["dataset"]
+    speakers = len({item["speaker"] for item in manifest["utterances"]})
+    minutes = sum(item["seconds"] for item in manifest["utterances"]) / 60
+    kind = "synthetic speech" if data["synthetic"] else "speech"
+    sample = f", a speaker-balanced sample with seed {data['seed']}" if data.get("limit") else ""
+    return [
+        f"Codecs were compared with codecbench {manifest['codecbench']} on {len(manifest['utterances'])} "
+        f"utterances ({minutes:.1f} minutes) of {kind} by {speakers} speakers from {data['name']} "
+        f"(licence: {data['licence']}; content hash {data['revision'][:12]}{sample}).",
+        "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from those "
+        "bytes; the bitrate is that of the coded payload without container. " + _codecs(manifest["codecs"]),
+        "The lag of each decoded utterance was measured and undone before scoring. "
+        + _metrics(manifest["metrics"]),
+        _STATISTICS,
+    ]
+
+
+def bibtex(run: Run) -> str:
+    """Return BibTeX entries of the metrics, the codecs and the statistics of a run."""
+    known = _references()
+    entries = [entry for key, entry in known if key in run.manifest["metrics"]]
+    for label, codec in run.manifest["codecs"].items():
+        if not is_ground_truth(label) and codec["info"].get("citation"):
+            entries.append(_entry(label, codec["info"]))
+    return "\n\n".join([*entries, *(entry for key, entry in known if key == "statistics")])
+
+
+def _references() -> list[tuple[str, str]]:
+    """Return (key, entry) of the package's bibliography."""
+    text = (files("codecbench.report") / "page_assets" / "references.bib").read_text(encoding="utf-8")
+    return re.findall(r"^% key: (\S+)\n(@.*?\n?\})$(?=\n\n|\n*\Z)", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _codecs(codecs: Mapping[str, Any]) -> str:
+    told = [
+        f"{label} ({codec['signature']}) at {_listed([point['name'] for point in codec['points']])}"
+        for label, codec in codecs.items()
+        if not is_ground_truth(label)
+    ]
+    return f"Codecs, with their signatures and operating points: {'; '.join(told)}." if told else ""
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    told = [f"{metric['label']} ({metric['citation']}; {metric['signature']})" for metric in metrics.values()]
+    return f"Metrics: {'; '.join(told)}." if told else ""
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _entry(label: str, info: Mapping[str, Any]) -> str:
+    """Return an entry for a codec; authors and title are parted where the citation has the usual form."""
+    citation = str(info["citation"])
+    key = "codec-" + (re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "x")
+    fields = {"title": citation}
+    parted = re.match(r"(?P<author>[^\d,][^\d]*?),? (?P<year>(19|20)\d\d), (?P<title>[^,]+)", citation)
+    if parted:
+        fields = {"author": parted["author"].rstrip(" ,"), "title": parted["title"], "year": parted["year"]}
+    preprint = re.search(r"arXiv:(\d{4}\.\d{4,5})", citation)
+    if preprint:
+        fields |= {"eprint": preprint[1], "archivePrefix": "arXiv"}
+    if info.get("url"):
+        fields["url"] = str(info["url"])
+    body = "".join(f",\n  {name}={{{_plain(value, name)}}}" for name, value in fields.items())
+    return f"@misc{{{key}{body}\n}}"
+
+
+def _plain(value: str, name: str) -> str:
+    flat = re.sub(r"\s+", " ", value)
+    return re.sub(r"[{}\\\s]", "", flat) if name == "url" else "".join(_LATEX.get(c, c) for c in flat)

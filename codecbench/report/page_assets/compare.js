@@ -1,0 +1,80 @@
+/* The significance matrix and the table of Bjontegaard deltas. */
+const BANDS = [["", "all points"], ["own", "one a codec near the own model"], ["0-2", "below 2 kbit/s"], ["2-4", "2\u20134 kbit/s"], ["4-8", "4\u20138 kbit/s"], ["8-16", "8\u201316 kbit/s"], ["16-1e9", "above 16 kbit/s"]];
+
+function pointsIn(band) {
+  const own = DATA.points.find((point) => point.own && point.kbps !== null);
+  if (band === "own") return own ? pointsNear(own.kbps) : [];
+  const [low, high] = band ? band.split("-").map(Number) : [0, Infinity];
+  return [...DATA.points.keys()].filter((index) => {
+    const point = DATA.points[index];
+    return !point.truth && point.kbps !== null && point.kbps >= low && point.kbps < high;
+  });
+}
+
+function startCompare() {
+  fillSelect(document.getElementById("pairs-metric"), metricOptions(), DATA.metrics[0].name);
+  fillSelect(document.getElementById("deltas-metric"), metricOptions(), DATA.metrics[0].name);
+  const bands = BANDS.filter(([band]) => pointsIn(band).length > 1);
+  fillSelect(document.getElementById("pairs-band"), bands, pointsIn("").length > 14 && bands.length > 1 ? bands[1][0] : "");
+  const anchors = [...new Set(DATA.deltas.map((row) => row.anchor))];
+  fillSelect(document.getElementById("deltas-anchor"), anchors.map((name) => [name, name]), anchors[0]);
+  for (const id of ["pairs-metric", "pairs-band"]) document.getElementById(id).addEventListener("change", drawPairs);
+  for (const id of ["deltas-metric", "deltas-anchor"]) document.getElementById(id).addEventListener("change", drawDeltas);
+  drawPairs();
+  drawDeltas();
+}
+
+function drawPairs() {
+  const metric = METRICS.get(document.getElementById("pairs-metric").value);
+  const shown = pointsIn(document.getElementById("pairs-band").value);
+  const found = new Map();
+  for (const [a, b, difference, low, high, n, p] of DATA.pairs[metric.name] ?? []) {
+    found.set(`${a} ${b}`, { difference, low, high, n, p });
+    const turned = (value) => (value === null ? null : -value);
+    found.set(`${b} ${a}`, { difference: turned(difference), low: turned(high), high: turned(low), n, p });
+  }
+  const head = make("thead", {}, make("tr", {}, make("th", { class: "name" }, ""), ...shown.map((index) => make("th", { scope: "col" }, DATA.points[index].label))));
+  const body = make("tbody", {}, ...shown.map((row) => make("tr", { class: "row" }, make("th", { scope: "row", class: "name" }, DATA.points[row].label),
+    ...shown.map((column) => pairCell(row, column, found.get(`${row} ${column}`), metric)))));
+  document.getElementById("pairs").replaceChildren(...(shown.length > 1 ? [head, body] : [make("tbody", {}, make("tr", {}, make("td", {}, "Fewer than two points to compare.")))]));
+}
+
+function pairCell(row, column, pair, metric) {
+  if (row === column) return make("td", { class: "self" });
+  if (!pair || pair.p === null) return make("td", { class: "same" }, "\u2014");
+  const significant = pair.p <= 0.05;
+  const better = pair.difference > 0 === metric.higher;
+  const [kind, sign] = significant ? (better ? ["better", "\u25B2"] : ["worse", "\u25BC"]) : ["same", "="];
+  const text = `${DATA.points[row].label} less ${DATA.points[column].label}: ${metric.label} ${printed(pair.difference, metric.digits + 1)} ${interval(pair.low, pair.high, metric.digits + 1)}\np = ${pair.p < 0.001 ? pair.p.toExponential(1) : pair.p.toFixed(3)} after Holm, n = ${pair.n}`;
+  return withTip(make("td", { class: kind, tabindex: "0", "aria-label": `${text} (${kind})` }, sign), text);
+}
+
+function drawDeltas() {
+  const metric = METRICS.get(document.getElementById("deltas-metric").value);
+  const anchor = document.getElementById("deltas-anchor").value;
+  const rows = DATA.deltas.filter((row) => row.metric === metric.name && row.anchor === anchor);
+  const table = document.getElementById("deltas");
+  if (!rows.length) {
+    table.replaceChildren(make("tbody", {}, make("tr", {}, make("td", { class: "reason" }, "No two codecs have three operating points each, which a rate-quality curve needs."))));
+    return;
+  }
+  const heads = ["Codec", "BD-rate, pooled", "95 % interval", "BD-rate, mean of clips", "Clips", `BD-${metric.label}`, "95 % interval", "Note"];
+  const head = make("thead", {}, make("tr", {}, ...heads.map((text, place) => make("th", { scope: "col", class: place === 0 ? "name" : place < 7 ? "number" : "" }, text))));
+  const percent = (value) => (value === null ? "\u2014" : `${value > 0 ? "+" : ""}${printed(value, 1)} %`);
+  const body = make("tbody", {}, ...rows.map((row) => make("tr", { class: "row" },
+    make("th", { scope: "row", class: "name" }, row.test),
+    make("td", { class: `number ${sign(row.rate_low, row.rate_high, false)}` }, percent(row.rate)),
+    make("td", { class: "number" }, row.rate_low === null ? "" : `[${percent(row.rate_low)}, ${percent(row.rate_high)}]`),
+    make("td", { class: "number" }, percent(row.clip_rate)),
+    make("td", { class: "number" }, `${row.rate_clips} of ${row.clips}`),
+    make("td", { class: `number ${sign(row.quality_low, row.quality_high, metric.higher)}` }, printed(row.quality, metric.digits)),
+    make("td", { class: "number" }, interval(row.quality_low, row.quality_high, metric.digits)),
+    make("td", { class: "reason" }, [...new Set([row.rate_reason && `rate: ${row.rate_reason}`, row.quality_reason && `quality: ${row.quality_reason}`].filter(Boolean))].join("; ")))));
+  table.replaceChildren(head, body);
+}
+
+/** Colour only what the interval supports. */
+function sign(low, high, higherIsBetter) {
+  if (low === null || high === null || (low <= 0 && high >= 0)) return "";
+  return low > 0 === higherIsBetter ? "better" : "worse";
+}

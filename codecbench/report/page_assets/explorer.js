@@ -1,0 +1,161 @@
+/* The table of utterances, a page at a time, and the best, median and worst clips of each codec. */
+const PAGE_ROWS = 20;
+const explorer = { order: [], page: 0, column: null, direction: 1, rate: null };
+
+const chosenMetric = () => document.getElementById("metric").value;
+const chosenPoints = () => pointsNear(explorer.rate);
+
+/** The rates to compare at: those of the own model, and a doubling series within the range measured. */
+function rateChoices() {
+  const real = DATA.points.filter((point) => !point.truth && point.kbps !== null);
+  if (!real.length) return [];
+  const [low, high] = [Math.min(...real.map((point) => point.kbps)), Math.max(...real.map((point) => point.kbps))];
+  const series = [0.75, 1.5, 3, 6, 8, 12, 16, 24, 32, 64].filter((rate) => rate >= low * 0.8 && rate <= high * 1.25);
+  const own = real.filter((point) => point.own).map((point) => Math.round(point.kbps * 10) / 10);
+  return [...new Set([...series, ...own])].filter((rate) => pointsNear(rate).length > 0).sort((a, b) => a - b);
+}
+
+function startExplorer() {
+  const rates = rateChoices();
+  const own = DATA.points.find((point) => point.own && point.kbps !== null);
+  const fullest = [...rates].sort((a, b) => pointsNear(b).length - pointsNear(a).length)[0];
+  explorer.rate = own ? Math.round(own.kbps * 10) / 10 : fullest ?? null;
+  if (DATA.points.length <= 9) explorer.rate = null;
+  fillSelect(document.getElementById("rate"), [["", "all points"], ...rates.map((rate) => [String(rate), `about ${rate} kbit/s`])], explorer.rate === null ? "" : String(explorer.rate));
+  fillSelect(document.getElementById("metric"), metricOptions(), DATA.metrics[0].name);
+  fillSelect(document.getElementById("extremes-metric"), metricOptions(), DATA.metrics[0].name);
+  document.getElementById("rate").addEventListener("change", (event) => { explorer.rate = event.target.value === "" ? null : Number(event.target.value); explorer.column = null; arrange(); reshow(); });
+  document.getElementById("metric").addEventListener("change", () => { arrange(); reshow(); });
+  document.getElementById("find").addEventListener("input", arrange);
+  document.getElementById("audible")?.addEventListener("change", arrange);
+  document.getElementById("extremes-metric").addEventListener("change", drawExtremes);
+  document.getElementById("extremes-audible")?.addEventListener("change", drawExtremes);
+  arrange();
+  if (DATA.utterances.length) showUtterance(explorer.order[0] ?? 0, chosenPoints(), null, chosenMetric());
+  drawRows();
+  drawExtremes();
+}
+
+/** Filter and sort the utterances, then draw the first page. */
+function arrange() {
+  const words = document.getElementById("find").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const audible = document.getElementById("audible")?.checked;
+  explorer.order = [...DATA.utterances.keys()].filter((index) => {
+    const [id, speaker] = DATA.utterances[index];
+    const text = `${id} ${speaker}`.toLowerCase();
+    return (!audible || DATA.audio[index]) && words.every((word) => text.includes(word));
+  });
+  const value = columnValue(explorer.column);
+  if (value) explorer.order.sort((a, b) => compareValues(value(a), value(b), explorer.direction));
+  explorer.page = 0;
+  drawRows();
+}
+
+function columnValue(column) {
+  if (column === null) return null;
+  if (typeof column === "string") {
+    const place = { id: 0, speaker: 1, seconds: 2 }[column];
+    return (index) => DATA.utterances[index][place];
+  }
+  return (index) => DATA.scores[chosenMetric()][column][index] ?? null;
+}
+
+function drawRows() {
+  const metric = METRICS.get(chosenMetric());
+  const shown = chosenPoints();
+  const first = explorer.page * PAGE_ROWS;
+  const rows = explorer.order.slice(first, first + PAGE_ROWS);
+  const heading = (column, text, kind) => make("th", { scope: "col", class: kind, "aria-sort": explorer.column === column ? (explorer.direction > 0 ? "ascending" : "descending") : null },
+    make("button", { type: "button", onclick: () => sortBy(column) }, text));
+  const head = make("thead", {}, make("tr", {}, heading("id", "Utterance", "name"), heading("speaker", "Speaker", ""), heading("seconds", "Seconds", "number"),
+    ...shown.map((index) => heading(index, DATA.points[index].label, "number"))));
+  const body = make("tbody", {}, ...rows.map((index) => {
+    const [id, speaker, seconds] = DATA.utterances[index];
+    return make("tr", { class: index === player.utterance ? "row current" : "row" },
+      make("th", { scope: "row", class: "name" }, make("button", { type: "button", class: "open", onclick: () => openUtterance(index, null) }, `${DATA.audio[index] ? "\u25B6\uFE0E " : ""}${id}`)),
+      make("td", {}, speaker), make("td", { class: "number" }, seconds.toFixed(1)),
+      ...shown.map((point) => {
+        const value = DATA.scores[metric.name][point][index];
+        return make("td", { class: value === null || value === undefined ? "number missing" : "number" }, printed(value, metric.digits));
+      }));
+  }));
+  document.getElementById("utterances").replaceChildren(head, body);
+  drawPager(first, rows.length);
+}
+
+function sortBy(column) {
+  explorer.direction = explorer.column === column ? -explorer.direction : 1;
+  explorer.column = column;
+  arrange();
+}
+
+function drawPager(first, count) {
+  const total = explorer.order.length;
+  const go = (step) => () => { explorer.page += step; drawRows(); };
+  document.getElementById("pager").replaceChildren(
+    make("span", {}, total ? `${first + 1}\u2013${first + count} of ${total}` : "no utterance matches"),
+    make("button", { type: "button", disabled: explorer.page === 0, onclick: go(-1) }, "Previous"),
+    make("button", { type: "button", disabled: first + count >= total, onclick: go(1) }, "Next"));
+}
+
+/** Play an utterance; show the page of the table it stands on. */
+function openUtterance(index, point) {
+  const place = explorer.order.indexOf(index);
+  if (place >= 0) explorer.page = Math.floor(place / PAGE_ROWS);
+  showUtterance(index, chosenPoints(), point, chosenMetric());
+  drawRows();
+  document.getElementById("listen").scrollIntoView({ block: "start" });
+  document.querySelector("#player .track[aria-checked=true]")?.focus({ preventScroll: true });
+}
+
+function reshow() {
+  if (player.utterance !== null) showUtterance(player.utterance, chosenPoints(), player.tracks[player.active]?.index ?? null, chosenMetric());
+}
+
+function stepUtterance(step) {
+  const place = explorer.order.indexOf(player.utterance);
+  const next = explorer.order[place + step];
+  if (next !== undefined) openUtterance(next, player.tracks[player.active]?.index ?? null);
+}
+
+/** Utterances in the order of a point's scores, worst first; only audible ones where asked. */
+function ranking(point, metric, audible) {
+  const entry = METRICS.get(metric);
+  const scores = DATA.scores[metric][point];
+  return scores.map((value, index) => [value, index]).filter(([value, index]) => value !== null && (!audible || DATA.audio[index]?.at[point]))
+    .sort((a, b) => (entry.higher ? a[0] - b[0] : b[0] - a[0])).map(([, index]) => index);
+}
+
+/** Open a point of a chart: its median clip among those that can be heard. */
+function openPoint(point, metric) {
+  document.getElementById("metric").value = metric;
+  if (!DATA.points[point].truth && !chosenPoints().includes(point)) {
+    const near = rateChoices().filter((rate) => pointsNear(rate).includes(point));
+    explorer.rate = near.length ? near[0] : null;
+    document.getElementById("rate").value = explorer.rate === null ? "" : String(explorer.rate);
+    explorer.column = null;
+  }
+  const audible = ranking(point, metric, true);
+  const order = audible.length ? audible : ranking(point, metric, false);
+  arrange();
+  openUtterance(order[Math.floor(order.length / 2)] ?? explorer.order[0] ?? 0, DATA.points[point].truth ? null : point);
+}
+
+function drawExtremes() {
+  const metric = METRICS.get(document.getElementById("extremes-metric").value);
+  const audible = Boolean(document.getElementById("extremes-audible")?.checked);
+  const cell = (point, index) => {
+    if (index === undefined) return make("td", { class: "missing" }, "\u2014");
+    const value = DATA.scores[metric.name][point][index];
+    return make("td", {}, make("button", { type: "button", class: "open", onclick: () => { document.getElementById("metric").value = metric.name; arrange(); openUtterance(index, point); } },
+      `${printed(value, metric.digits)}  ${DATA.utterances[index][0]}`));
+  };
+  const head = make("thead", {}, make("tr", {}, ...["Codec", "Best", "Median", "Worst", "Second worst"].map((text, place) => make("th", { scope: "col", class: place ? "" : "name" }, text))));
+  const body = make("tbody", {}, ...DATA.points.map((point, number) => {
+    if (point.truth) return null;
+    const order = ranking(number, metric.name, audible);
+    return make("tr", { class: point.own ? "row own" : "row" }, make("th", { scope: "row", class: "name" }, point.label),
+      cell(number, order.at(-1)), cell(number, order[Math.floor(order.length / 2)]), cell(number, order[0]), cell(number, order.length > 3 ? order[1] : undefined));
+  }).filter(Boolean));
+  document.getElementById("extremes-table").replaceChildren(head, body);
+}

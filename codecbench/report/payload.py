@@ -1,0 +1,157 @@
+"""What the page's scripts need, as one JSON object: scores of every utterance, audio, comparisons."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from codecbench.report import comparisons, spectra
+from codecbench.report.assets import Assets, slug
+from codecbench.report.data import decimals, is_ground_truth, is_own, point_label, points
+from codecbench.report.style import DASHES, MARKERS, Mark
+from codecbench.store import Run
+
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def payload(
+    run: Run,
+    summary: pd.DataFrame,
+    pairs: pd.DataFrame,
+    deltas: pd.DataFrame,
+    published: pd.DataFrame,
+    marks: Mapping[str, Mark],
+    assets: Assets,
+) -> dict[str, Any]:
+    """Return the page's data; indices stand for points (``points``) and utterances (``utterances``)."""
+    shown = points(run)
+    labels = [point_label(*pair) for pair in shown]
+    rows = summary.set_index(["codec", "point"])
+    scores = {metric: comparisons.wide(run, metric)[0] for metric in run.manifest["metrics"]}
+    return {
+        "metrics": [
+            {"name": name, "label": m["label"], "unit": m["unit"], "higher": bool(m["higher_is_better"]),
+             "digits": decimals(m)}
+            for name, m in run.manifest["metrics"].items()
+        ],
+        "points": [_point(codec, point, rows.loc[codec].loc[point], marks) for codec, point in shown],
+        "summary": {
+            metric: [
+                _numbers([rows.loc[pair, f"{metric}{part}"] for part in ("", "_low", "_high", "_n")]) for pair in shown
+            ]
+            for metric in run.manifest["metrics"]
+        },
+        "published": [
+            {"codec": row["codec"], "metric": row["metric"], "kbps": row["kbps"], "mean": row["mean"],
+             "source": row["source"] or "", "dataset": row["dataset"] or "", **_mark(marks[row["codec"]])}
+            for row in published.to_dict("records")
+        ],
+        "utterances": [
+            [item["id"], str(item["speaker"]), round(item["seconds"], 2)] for item in run.manifest["utterances"]
+        ],
+        "scores": {
+            metric: [_numbers(table[label]) if label in table else [] for label in labels]
+            for metric, table in scores.items()
+        },
+        "audio": _audio(run, shown, assets),
+        "pairs": _pairs(pairs, labels),
+        "deltas": _deltas(deltas),
+    }  # fmt: skip
+
+
+def embed(data: object) -> Markup:
+    """Return JSON that is safe inside a script element, whatever its strings hold."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup("".join(_UNSAFE.get(character, character) for character in text))
+
+
+def _point(codec: str, point: str, row: pd.Series, marks: Mapping[str, Mark]) -> dict[str, Any]:
+    return {
+        "label": point_label(codec, point), "codec": codec, "kbps": _number(row["payload_kbps"]),
+        "nominal": float(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
+        "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),
+    }  # fmt: skip
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    marker = MARKERS.index(mark.marker) if mark.marker in MARKERS else len(MARKERS)
+    dashes = DASHES.index(mark.dashes) if mark.dashes in DASHES else 0
+    return {"colour": mark.colour, "dark": mark.dark, "marker": marker, "dashes": dashes}
+
+
+def _audio(run: Run, shown: list[tuple[str, str]], assets: Assets) -> dict[int, dict[str, Any]]:
+    """Return for each utterance with kept audio the sources of its clips and of their spectrograms."""
+    places = {item["id"]: number for number, item in enumerate(run.manifest["utterances"])}
+    numbers = {pair: number for number, pair in enumerate(shown)}
+    kept: dict[int, dict[str, Any]] = {}
+    tops: dict[int, float] = {}
+    for item in run.manifest["utterances"]:
+        if item["audio"]:
+            place = places[item["id"]]
+            wave = spectra.load(item["audio"])
+            tops[place] = float(spectra.linear_db(wave).max())
+            kept[place] = {
+                "ref": _clip(Path(item["audio"]), f"{place:04d}/reference", tops[place], assets),
+                "at": {},
+            }
+    for utterance, codec, point, audio in zip(
+        run.records["utterance"],
+        run.records["codec"],
+        run.records["point"],
+        run.records["audio"],
+        strict=True,
+    ):
+        place = places.get(utterance, -1)
+        if (
+            isinstance(audio, str)
+            and place in kept
+            and (codec, point) in numbers
+            and not is_ground_truth(codec)
+        ):
+            name = f"{place:04d}/{numbers[codec, point]:02d}-{slug(point_label(codec, point))}"
+            kept[place]["at"][numbers[codec, point]] = _clip(Path(audio), name, tops[place], assets)
+    return kept
+
+
+def _clip(path: Path, name: str, top_db: float, assets: Assets) -> list[str]:
+    picture = spectra.picture(spectra.load(path), top_db)
+    return [
+        assets.copy(path, f"audio/{name}{path.suffix}"),
+        assets.write(picture, f"spectrograms/{name}.webp"),
+    ]
+
+
+def _pairs(pairs: pd.DataFrame, labels: list[str]) -> dict[str, list[list[Any]]]:
+    """Return for each metric rows of: index a, index b, difference, low, high, n, p after Holm."""
+    places = {label: number for number, label in enumerate(labels)}
+    found: dict[str, list[list[Any]]] = {}
+    for row in pairs.to_dict("records"):
+        values = _numbers([row[name] for name in ("difference", "low", "high", "n", "p_holm")])
+        found.setdefault(str(row["metric"]), []).append([places[row["a"]], places[row["b"]], *values])
+    return found
+
+
+def _deltas(deltas: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(name): _number(value) if isinstance(value, float) else value for name, value in row.items()}
+        for row in deltas.to_dict("records")
+    ]
+
+
+def _numbers(values: Any) -> list[float | int | None]:
+    return [_number(value) for value in np.asarray(values, dtype=np.float64)]
+
+
+def _number(value: float) -> float | int | None:
+    """Return a number with five significant digits, whole ones without a point; None where missing."""
+    if not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.5g}")
+    return int(rounded) if rounded.is_integer() else rounded

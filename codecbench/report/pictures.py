@@ -1,0 +1,124 @@
+"""Pictures of one utterance: its spectrograms through each codec, and its tokens."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from codecbench.codec import Codes
+from codecbench.records import decode_codes
+from codecbench.report import spectra
+from codecbench.report.data import is_ground_truth, is_own, ordered, point_label
+from codecbench.report.style import MUTED, PAGE_INCHES, canvas, save, styled
+from codecbench.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RASTER = frozenset({"spectrograms", "tokens"})
+MOST_PANELS = 8
+TYPICAL_KBPS = 6.0
+SHOWN_SECONDS = 4.0
+
+
+def write_pictures(run: Run, folder: Path) -> list[str]:
+    """Draw the pictures for which there is audio or tokens; return their names."""
+    drawn = {"spectrograms": spectrograms(run), "tokens": tokens(run)}
+    for name, result in drawn.items():
+        if result is not None:
+            save(*result, folder, name)
+    return [name for name, result in drawn.items() if result is not None]
+
+
+def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
+    """Draw the first seconds of one utterance, the original and each codec, linear and mel frequency."""
+    chosen = [item for item in run.manifest["utterances"] if item["audio"]]
+    if not chosen:
+        return None
+    item = chosen[0]
+    records = run.records[(run.records["utterance"] == item["id"]) & run.records["audio"].notna()]
+    panels = [("reference", item["audio"])]
+    panels += [
+        (point_label(row["codec"], row["point"]), row["audio"])
+        for _, row in one_per_codec(records).iterrows()
+    ]
+    rows = []
+    with styled():
+        figure = canvas(PAGE_INCHES, 0.95 * len(panels) + 0.4)
+        axes = figure.subplots(len(panels), 2, squeeze=False, sharex=True)
+        tops: list[float] = []
+        for line, (label, path) in zip(axes, panels, strict=True):
+            wave = spectra.load(path)[: int(SHOWN_SECONDS * spectra.RATE_HZ)]
+            tables = (spectra.linear_db(wave), spectra.mel_db(wave))
+            tops = tops or [float(table.max()) for table in tables]
+            extent_s = wave.size / spectra.RATE_HZ
+            for axis, table, top, height in zip(line, tables, tops, (8.0, float(spectra.MELS)), strict=True):
+                axis.imshow(table, origin="lower", aspect="auto", vmin=top - spectra.RANGE_DB, vmax=top,
+                            extent=(0, extent_s, 0, height), interpolation="nearest")  # fmt: skip
+                axis.grid(visible=False)
+            line[0].set_ylabel("kHz", color=MUTED)
+            line[1].set_ylabel("mel band", color=MUTED)
+            line[0].set_title(label)
+            level = tables[1].mean(axis=1)
+            rows += [{"panel": label, "mel_band": band, "mean_db": value} for band, value in enumerate(level)]
+        for axis in axes[-1]:
+            axis.set_xlabel("seconds")
+    return figure, pd.DataFrame(rows)
+
+
+def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
+    """Draw the tokens of one utterance for each codec that has any, each stream a row of pixels."""
+    coded = run.records[[isinstance(value, dict) for value in run.records["codes"]]]
+    if coded.empty:
+        return None
+    listed = [item["id"] for item in run.manifest["utterances"]]
+    first = min(
+        coded["utterance"].unique(), key=lambda name: listed.index(name) if name in listed else len(listed)
+    )
+    chosen = one_per_codec(coded[coded["utterance"] == first])
+    rows = []
+    with styled():
+        figure = canvas(PAGE_INCHES, 1.25 * len(chosen) + 0.3)
+        axes = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
+        for axis, (_, row) in zip(axes, chosen.iterrows(), strict=True):
+            codes = decode_codes(row["codes"])
+            shown = codes[:, : max(1, math.ceil(codes.shape[1] * min(1.0, SHOWN_SECONDS / row["seconds"])))]
+            seconds = min(SHOWN_SECONDS, row["seconds"])
+            axis.imshow(scattered(shown), origin="lower", aspect="auto", cmap="twilight", interpolation="nearest",
+                        extent=(0, seconds, -0.5, shown.shape[0] - 0.5), vmin=0, vmax=1)  # fmt: skip
+            axis.grid(visible=False)
+            axis.set_title(point_label(row["codec"], row["point"]))
+            axis.set_ylabel("stream", color=MUTED)
+            label = point_label(row["codec"], row["point"])
+            rows += [
+                {"panel": label, "stream": stream, "tokens": " ".join(map(str, line))}
+                for stream, line in enumerate(shown)
+            ]
+        axes[-1].set_xlabel("seconds")
+    return figure, pd.DataFrame(rows)
+
+
+def scattered(codes: Codes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return tokens as values in [0, 1) that keep equal ones equal and set neighbouring numbers apart."""
+    golden = (math.sqrt(5) - 1) / 2
+    return np.asarray(np.mod(codes * golden, 1.0), dtype=np.float64)
+
+
+def one_per_codec(records: pd.DataFrame) -> pd.DataFrame:
+    """Return one record a codec, at the rate nearest to the own model's, the own one last."""
+    own = records[[is_own(codec) for codec in records["codec"]]]["payload_kbps"]
+    target = float(own.iloc[0]) if len(own) else TYPICAL_KBPS
+    rows = []
+    for codec in ordered(list(records["codec"].unique())):
+        part = records[records["codec"] == codec]
+        if not is_ground_truth(codec):
+            rows.append(part.iloc[int(np.argmin(np.abs(np.log(part["payload_kbps"] / target))))])
+    others, mine = (
+        [row for row in rows if not is_own(row["codec"])],
+        [row for row in rows if is_own(row["codec"])],
+    )
+    return pd.DataFrame([*others[: MOST_PANELS - len(mine)], *mine], columns=records.columns)
