@@ -16,6 +16,9 @@ from codecbench.codec import Wave
 WAVE_AGREES = 0.75
 WAVE_PLAUSIBLE = 0.35
 WAVE_MOVED = 0.6
+WAVE_SAME = 0.97
+WAVE_GAIN = 0.01
+INVERTED = 1.1
 RESOLUTION_MS = 3.0
 ENVELOPE_GAIN = 0.005
 
@@ -30,15 +33,17 @@ _MODULATION_HZ = (4.0, 40.0)
 def lag(ref: Wave, deg: Wave, rate_hz: int, max_ms: float = 250.0) -> int:
     """Return by how many samples ``deg`` is later than ``ref``.
 
-    The waves' correlation decides where its largest magnitude, relative to the energies, is at least 0.75, or
-    at least 0.35 (for lags under 3 ms 0.6) and within 3 ms of what the envelopes say.  Otherwise the
-    envelopes decide: logarithmic levels of overlapping 300 Hz wide bands up to 3.9 kHz, their modulations
-    between 4 and 40 Hz, correlated together.  An envelope lag under 3 ms, or one that correlates less than
-    0.5 % better than no lag, is below what codecs without phase can show, and counts as 0.
+    The waves' correlation decides where its peak, relative to the energies, is at least 0.75, or at least
+    0.35 (for lags under 3 ms 0.6) and within 3 ms of what the envelopes say.  Unless it is near 1, it must be
+    1 % above that at lag 0: a codec's filters bend phases, and so move the peak by a sample without a delay.
 
-    On real speech delayed by up to 100 ms this is exact for waves with noise down to -6 dB, low-passed,
-    resampled or inverted, and within 3 ms for vocoded ones, whose own pulses may lie 1 or 2 ms off; see
-    ``test_suite_alignment.py``.
+    Otherwise the envelopes decide: logarithmic levels of overlapping 300 Hz wide bands up to 3.9 kHz, their
+    modulations between 4 and 40 Hz, correlated together.  An envelope lag under 3 ms, or one that correlates
+    less than 0.5 % better than lag 0, is below what codecs without phase can show, and counts as 0.
+
+    On real speech delayed by up to 100 ms this is exact for waves that are resampled, low-passed, inverted
+    or as noisy as loud (there, a sample's delay may pass for none), and within 3 ms for vocoded ones, whose
+    own pulses may lie 1 or 2 ms off; see ``test_suite_alignment.py``.
 
     Parameters
     ----------
@@ -81,13 +86,22 @@ def shift(wave: Wave, lag: int) -> Wave:
 
 
 def _wave_lag(ref: Wave, deg: Wave, reach: int) -> tuple[int, float]:
-    """Return the lag of the largest absolute correlation, and that correlation relative to the energies."""
+    """Return the lag of the largest correlation, and that correlation relative to the energies.
+
+    Half a formant's period away lies a negative peak nearly as large: only a clearly larger one is taken for
+    an inverted wave.
+    """
     size = scipy.fft.next_fast_len(ref.size + reach, real=True)
     cross = np.conj(scipy.fft.rfft(ref, size)) * scipy.fft.rfft(deg, size)
-    correlation = np.abs(_around_zero(scipy.fft.irfft(cross, size), reach))
+    correlation = _around_zero(scipy.fft.irfft(cross, size), reach)
+    if -correlation.min() > INVERTED * correlation.max():
+        correlation = -correlation
     best = int(np.argmax(correlation))
     energy = float(np.linalg.norm(ref)) * float(np.linalg.norm(deg))
-    return best - reach, float(correlation[best]) / energy
+    agreement = float(correlation[best]) / energy
+    if agreement < WAVE_SAME and correlation[reach] > (1 - WAVE_GAIN) * correlation[best]:
+        best = reach
+    return best - reach, agreement
 
 
 def _envelope_lag(ref: Wave, deg: Wave, rate_hz: int, reach: int) -> tuple[int, float]:
