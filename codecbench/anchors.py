@@ -43,7 +43,8 @@ class Pcm(Codec):
         """Return the samples as float32 [coded.length]."""
         if len(coded.payload) != 2 * coded.length:
             raise InvalidPayload(
-                f"payload has {len(coded.payload)} bytes, {coded.length} samples take 2 each"
+                f"payload has {len(coded.payload)} bytes where {coded.length} samples take 2 each; "
+                "it is damaged"
             )
         return np.frombuffer(coded.payload, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 

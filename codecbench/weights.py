@@ -18,6 +18,8 @@ from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
 
 VARIABLE = "CODECBENCH_WEIGHTS"
 RETRIES = 3
+TIMEOUT_S = 30.0
+_PIECE_BYTES = 1 << 18
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes of it that have arrived, and all its bytes."""
@@ -198,9 +200,8 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
         retry_if_failed=RETRIES,
     )
     for name, file in declared.files.items():
-        bar = _Bar(name, file.size, progress) if progress else False
         try:
-            store.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar))
+            store.fetch(name, downloader=_downloader(name, file.size, progress))
         except ValueError:
             raise CodecBenchError(
                 f"{file.url}: the download does not have the pinned sha256; "
@@ -217,24 +218,24 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
     return folder
 
 
-class _Bar:
-    """What pooch takes for a progress bar, handing on to a `Progress`."""
+def _downloader(name: str, size: int, progress: Progress | None) -> Callable[[str, str, object], None]:
+    """Return what pooch calls to download one file, telling ``progress`` of each piece."""
+    import requests
 
-    def __init__(self, name: str, total: int, progress: Progress) -> None:
-        self.name, self.progress, self.done = name, progress, 0
-        self.total = total
+    def download(url: str, output_file: str, _store: object) -> None:
+        arrived = 0
+        with (
+            requests.get(url, stream=True, timeout=TIMEOUT_S) as response,
+            Path(output_file).open("wb") as file,
+        ):
+            response.raise_for_status()
+            for piece in response.iter_content(_PIECE_BYTES):
+                file.write(piece)
+                arrived += len(piece)
+                if progress is not None:
+                    progress(name, arrived, size)
 
-    def update(self, arrived: int) -> None:
-        """Add a piece; pooch counts the last one whole."""
-        self.done = min(self.done + arrived, self.total)
-        self.progress(self.name, self.done, self.total)
-
-    def reset(self) -> None:
-        """Begin again at nothing."""
-        self.done = 0
-
-    def close(self) -> None:
-        """Nothing to close."""
+    return download
 
 
 def _declared(name: str) -> WeightsSource | None:

@@ -7,7 +7,7 @@ import importlib.util
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codecbench.codec import Coded
@@ -26,6 +26,7 @@ def as_bytes(bits: str) -> bytes:
     return bytes(int(whole[start : start + 8], 2) for start in range(0, len(whole), 8))
 
 
+@settings(max_examples=30, deadline=None)
 @given(bit_strings())
 def test_packed_bits_are_the_concatenated_strings(case: tuple[int, list[str]]) -> None:
     bits, strings = case
@@ -35,6 +36,7 @@ def test_packed_bits_are_the_concatenated_strings(case: tuple[int, list[str]]) -
     assert packets.unpack_bits(payload, bits, len(strings)) == stored
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=20), max_size=8))
 def test_split_undoes_join(parts: list[bytes]) -> None:
     coded = Coded(b"".join(parts), 1, packet_bytes=tuple(map(len, parts)))

@@ -24,14 +24,16 @@ CODEBOOK_SIZE = 16
 UNUSED = -1
 FEATURES = 64
 
+UPSTREAM = (
+    "https://raw.githubusercontent.com/google/lyra/9cc2231473202761b91e1159d6b8d423b337b685/lyra/model_coeffs"
+)
+
 SOURCE = weights.WeightsSource(
     codec="lyra",
     licence="Apache-2.0",
     homepage="https://github.com/google/lyra",
     files={
-        name: weights.WeightsFile(
-            f"https://raw.githubusercontent.com/google/lyra/v1.3.2/lyra/model_coeffs/{name}", sha256, size
-        )
+        name: weights.WeightsFile(f"{UPSTREAM}/{name}", sha256, size)
         for name, sha256, size in (
             (
                 "soundstream_encoder.tflite",
