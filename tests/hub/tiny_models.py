@@ -109,7 +109,17 @@ def _save_transformers(name: str, folder: Path, changes: dict[str, object]) -> N
                 value.normal_(std=0.3)
             elif value.is_floating_point() and value.ndim > 1 and family in {"Xcodec2", "NeuCodec"}:
                 value.normal_(std=2 / value[0].numel() ** 0.5)  # the small default codes all speech alike
+    if family == "Encodec":
+        _spread_codebooks(network)
     network.save_pretrained(folder)
+
+
+@torch.no_grad()
+def _spread_codebooks(network: torch.nn.Module) -> None:
+    """Lay codebooks about the encoder's own latents, so that what it hears decides the codes."""
+    latents = network.encoder(0.1 * torch.randn(1, 1, 32_000))[0]
+    for index, layer in enumerate(network.quantizer.layers):
+        layer.codebook.embed.normal_().mul_(latents.std(dim=1)).add_(0 if index else latents.mean(dim=1))
 
 
 def _save_snac(folder: Path, changes: dict[str, object]) -> None:

@@ -290,7 +290,7 @@ def load_transformers(architecture: Any, folder: Path) -> Any:
     from safetensors import SafetensorError
 
     try:
-        with torch.random.fork_rng(devices=[]), _no_progress_bar():
+        with torch.random.fork_rng(devices=[]), no_progress_bar():
             network, report = architecture.from_pretrained(
                 folder,
                 use_safetensors=True,
@@ -314,8 +314,8 @@ def load_transformers(architecture: Any, folder: Path) -> Any:
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Keep the library's progress bar off the terminal while weights are read."""
+def no_progress_bar() -> Iterator[None]:
+    """Keep the library's progress bar off the terminal while weights are read or written."""
     import transformers
 
     logging: Any = transformers.utils.logging
