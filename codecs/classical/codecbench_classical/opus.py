@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 
 import numpy as np
-import soxr
 
+from codecbench.audio import resample
 from codecbench.codec import Codec, CodecInfo, Coded, OperatingPoint, Wave
 from codecbench.errors import InvalidPayload
 from codecbench_classical import ffmpeg, packets
@@ -97,7 +97,7 @@ class Opus(Codec):
         if count == 0:
             return np.zeros(0, np.float32)
         decoded = np.concatenate(ffmpeg.decode("libopus", received, DECODER_HZ, HEADER))
-        wave = soxr.resample(packets.from_pcm16(decoded), DECODER_HZ, RATE_HZ, quality="HQ")
+        wave = resample(packets.from_pcm16(decoded), DECODER_HZ, RATE_HZ)
         return packets.trim([wave], coded.length, 0)
 
 
