@@ -29,6 +29,18 @@ class Serial(Executor):
         return future
 
 
+def check_options(kind: str, timeout_s: float | None, scheduler: str) -> None:
+    """Raise `InvalidInput` if the options of `make_executor` do not go together."""
+    if kind not in KINDS:
+        raise InvalidInput(f"unknown executor {kind!r}; known: {', '.join(KINDS)}")
+    if timeout_s is not None and kind != "processes":
+        raise InvalidInput(f"--timeout needs --executor processes, which can end a worker; {kind} cannot")
+    if scheduler and kind != "dask":
+        raise InvalidInput("--scheduler goes with --executor dask; add it or leave the address out")
+    if kind == "dask" and not scheduler:
+        raise InvalidInput("--executor dask needs --scheduler ADDRESS, e.g. tcp://host:8786")
+
+
 @contextmanager
 def make_executor(
     kind: str, workers: int, timeout_s: float | None = None, scheduler: str = ""
@@ -42,26 +54,19 @@ def make_executor(
     Unavailable
         If Dask is not installed or its scheduler cannot be reached.
     """
-    if timeout_s is not None and kind != "processes":
-        raise InvalidInput(f"--timeout needs --executor processes, which can end a worker; {kind} cannot")
-    if scheduler and kind != "dask":
-        raise InvalidInput("--scheduler goes with --executor dask; add it or leave the address out")
+    check_options(kind, timeout_s, scheduler)
     if kind == "serial":
         yield Serial(), 1
     elif kind == "processes":
         with WorkerPool(workers, timeout_s) as pool:
             yield pool, workers
-    elif kind == "dask":
+    else:
         with _dask(scheduler) as cluster:
             yield cluster
-    else:
-        raise InvalidInput(f"unknown executor {kind!r}; known: {', '.join(KINDS)}")
 
 
 @contextmanager
 def _dask(scheduler: str) -> Iterator[tuple[Executor, int]]:
-    if not scheduler:
-        raise InvalidInput("--executor dask needs --scheduler ADDRESS, e.g. tcp://host:8786")
     with _connect(scheduler) as client:
         slots = sum(client.nthreads().values())
         if slots == 0:

@@ -17,7 +17,7 @@ from codecbench.cell import Task
 from codecbench.cli.progress import Progress, note
 from codecbench.dataset import Dataset, load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
-from codecbench.executors import KINDS, make_executor
+from codecbench.executors import KINDS, check_options, make_executor
 from codecbench.plan import (
     DEFAULT_METRICS,
     Plan,
@@ -164,6 +164,7 @@ def score(
 
 
 def _options(out: Path, *, workers: int | None, **rest: Any) -> Options:
+    check_options(rest["executor"], rest["timeout_s"], rest["scheduler"])
     return Options(out=out, workers=workers or cores(), **rest)
 
 

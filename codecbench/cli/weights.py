@@ -61,12 +61,18 @@ def _bar() -> Iterator[files.Progress]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks = {}
+    bar = Progress(*columns, console=Console(stderr=True))
+    tasks = {}
 
-        def advance(name: str, arrived: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=arrived)
+    def advance(name: str, arrived: int, total: int) -> None:
+        # Begun with the first piece: an error before it must stay one line.
+        bar.start()
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, total=total)
+        bar.update(tasks[name], completed=arrived)
 
+    try:
         yield advance
+    finally:
+        if tasks:
+            bar.stop()
