@@ -22,7 +22,6 @@ from codecbench.report import comparisons, data, figures, methods, page, paper, 
 from codecbench.report.assets import Assets
 from codecbench.report.payload import embed, payload
 from codecbench.report.style import marks
-from codecbench.statistics.paired import smallest_p
 from codecbench.store import Run
 
 MARKER = "codecbench-report"
@@ -90,10 +89,14 @@ def _write(run: Run, literature: pd.DataFrame, to: Path, single_file: bool) -> N
     shown = figures.write_figures(run, summary, known, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
     assets = Assets(to, single_file)
-    context = _context(run, table, lags, failures, pairs)
+    context = _context(run, table, lags, failures)
     context["published"] = len(known)
     context["figures"] = _figures(shown, to, assets)
-    context["data"] = embed(payload(run, summary, pairs, deltas, known, drawn, assets))
+    context["data"] = embed(
+        payload(
+            run, {"summary": summary, "pairs": pairs, "deltas": deltas, "published": known}, drawn, assets
+        )
+    )
     (to / "index.html").write_text(page.render(context), encoding="utf-8")
     (to / "report.md").write_text(_markdown(run, table, shown), encoding="utf-8")
     (to / MARKER).write_text(
@@ -114,9 +117,7 @@ def _replace(made: Path, to: Path, old: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _context(
-    run: Run, table: paper.PaperTable, lags: pd.DataFrame, failures: pd.DataFrame, pairs: pd.DataFrame
-) -> dict[str, Any]:
+def _context(run: Run, table: paper.PaperTable, lags: pd.DataFrame, failures: pd.DataFrame) -> dict[str, Any]:
     manifest = run.manifest
     speakers = len({item["speaker"] for item in manifest["utterances"]})
     reasons = collections.Counter(failures["reason"]).most_common(6)
@@ -128,7 +129,6 @@ def _context(
         "utterances": manifest["utterances"],
         "seconds": sum(item["seconds"] for item in manifest["utterances"]),
         "speakers": speakers,
-        "cells": len(run.records),
         "failures": failures.to_dict("records"),
         "reasons": reasons,
         "lags": lags.to_dict("records"),
@@ -137,8 +137,6 @@ def _context(
         "table": table,
         "fixed": paper.fixed,
         "with_audio": any(item["audio"] for item in manifest["utterances"]),
-        "weakest_p": smallest_p(speakers),
-        "family": len(pairs) // max(1, pairs["metric"].nunique()) if len(pairs) else 0,
         "unavailable": manifest["unavailable"],
         "unmatched": manifest["unmatched"],
         "methods": methods.paragraphs(run),

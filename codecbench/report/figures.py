@@ -168,6 +168,7 @@ def codebook_use(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFr
             axis.plot(part["stream"], part["perplexity"], linestyle="", marker="o", color=mark.colour,
                       markersize=3.5, label="effectively used")  # fmt: skip
             axis.set_yscale("log", base=2)
+            axis.set_ylim(0.8, 1.6 * float(table["distinct"].max()))
             axis.set_xlabel("stream")
             axis.set_ylabel("codewords")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -218,9 +219,12 @@ def _curve(axis: Axes, curve: pd.DataFrame, metric: str, mark: Mark, ground_trut
     limits = np.abs(
         np.stack([curve[metric] - curve[f"{metric}_low"], curve[f"{metric}_high"] - curve[metric]])
     )
-    axis.errorbar(curve["payload_kbps"], curve[metric], yerr=np.nan_to_num(limits), color=mark.colour,
-                  marker=mark.marker, linestyle=mark.dashes, linewidth=mark.width, elinewidth=0.8,
-                  capsize=1.5, markeredgecolor="white", markeredgewidth=0.4, zorder=3)  # fmt: skip
+    axis.errorbar(
+        curve["payload_kbps"], curve[metric], yerr=np.nan_to_num(limits), color=mark.colour,
+        marker=mark.marker, markersize=9 if mark.width > 1.5 else None, markeredgecolor="white",
+        markeredgewidth=0.4, linestyle=mark.dashes, linewidth=mark.width, elinewidth=0.8, capsize=1.5,
+        zorder=3,
+    )  # fmt: skip
 
 
 def _rows(curve: pd.DataFrame, metric: str) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ _STATISTICS = (
     "Means are taken over utterances; 95 % confidence intervals are studentised bootstrap intervals that "
     "resample speakers (Davison and Hinkley, 1997). Two codecs are compared on the utterances that both "
     "decoded, by a sign-flip permutation test over speakers (Winkler et al., 2014) with Holm's correction "
-    "(1979) over all pairs of a metric. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic interpolation over "
-    "the logarithm of the measured rate and are not given where curves do not overlap, are not monotone, "
-    "or have under three points."
+    "(1979) over the pairs shown. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
+    "interpolation over the logarithm of the measured rate and are not given where curves do not overlap, "
+    "are not monotone, or have under three points."
 )
 _LATEX = {
     "&": r"\&",
@@ -44,8 +44,9 @@ def paragraphs(run: Run) -> list[str]:
         f"Codecs were compared with codecbench {manifest['codecbench']} on {len(manifest['utterances'])} "
         f"utterances ({minutes:.1f} minutes) of {kind} by {speakers} speakers from {data['name']} "
         f"(licence: {data['licence']}; content hash {data['revision'][:12]}{sample}).",
-        "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from those "
-        "bytes; the bitrate is that of the coded payload without container. " + _codecs(manifest["codecs"]),
+        "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from "
+        "those bytes; the bitrate is that of the coded payload without container. "
+        + _codecs(manifest["codecs"]),
         "The lag of each decoded utterance was measured and undone before scoring. "
         + _metrics(manifest["metrics"]),
         _STATISTICS,

@@ -16,24 +16,23 @@ from codecbench.report import comparisons, spectra
 from codecbench.report.assets import Assets, slug
 from codecbench.report.data import decimals, is_ground_truth, is_own, point_label, points
 from codecbench.report.style import DASHES, MARKERS, Mark
+from codecbench.statistics.paired import smallest_p
 from codecbench.store import Run
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def payload(
-    run: Run,
-    summary: pd.DataFrame,
-    pairs: pd.DataFrame,
-    deltas: pd.DataFrame,
-    published: pd.DataFrame,
-    marks: Mapping[str, Mark],
-    assets: Assets,
+    run: Run, tables: Mapping[str, pd.DataFrame], marks: Mapping[str, Mark], assets: Assets
 ) -> dict[str, Any]:
-    """Return the page's data; indices stand for points (``points``) and utterances (``utterances``)."""
+    """Return the page's data; indices stand for points (``points``) and utterances (``utterances``).
+
+    ``tables`` holds the data frames summary, pairs, deltas and published.
+    """
+    summary = tables["summary"]
     shown = points(run)
     labels = [point_label(*pair) for pair in shown]
-    rows = summary.set_index(["codec", "point"])
+    rows = {(row["codec"], row["point"]): row for row in summary.to_dict("records")}
     scores = {metric: comparisons.wide(run, metric)[0] for metric in run.manifest["metrics"]}
     return {
         "metrics": [
@@ -41,28 +40,32 @@ def payload(
              "digits": decimals(m)}
             for name, m in run.manifest["metrics"].items()
         ],
-        "points": [_point(codec, point, rows.loc[codec].loc[point], marks) for codec, point in shown],
+        "points": [_point(*pair, rows[pair], marks) for pair in shown],
         "summary": {
             metric: [
-                _numbers([rows.loc[pair, f"{metric}{part}"] for part in ("", "_low", "_high", "_n")]) for pair in shown
+                _numbers([rows[pair][f"{metric}{part}"] for part in ("", "_low", "_high", "_n")])
+                for pair in shown
             ]
             for metric in run.manifest["metrics"]
         },
         "published": [
             {"codec": row["codec"], "metric": row["metric"], "kbps": row["kbps"], "mean": row["mean"],
              "source": row["source"] or "", "dataset": row["dataset"] or "", **_mark(marks[row["codec"]])}
-            for row in published.to_dict("records")
+            for row in tables["published"].to_dict("records")
         ],
         "utterances": [
-            [item["id"], str(item["speaker"]), round(item["seconds"], 2)] for item in run.manifest["utterances"]
+            [item["id"], str(item["speaker"]), round(item["seconds"], 2)]
+            for item in run.manifest["utterances"]
         ],
         "scores": {
             metric: [_numbers(table[label]) if label in table else [] for label in labels]
             for metric, table in scores.items()
         },
         "audio": _audio(run, shown, assets),
-        "pairs": _pairs(pairs, labels),
-        "deltas": _deltas(deltas),
+        "failed": _failed(run, labels),
+        "smallestP": smallest_p(len({item["speaker"] for item in run.manifest["utterances"]})),
+        "pairs": _pairs(tables["pairs"], labels),
+        "deltas": _deltas(tables["deltas"]),
     }  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def embed(data: object) -> Markup:
     return Markup("".join(_UNSAFE.get(character, character) for character in text))
 
 
-def _point(codec: str, point: str, row: pd.Series, marks: Mapping[str, Mark]) -> dict[str, Any]:
+def _point(codec: str, point: str, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
     return {
         "label": point_label(codec, point), "codec": codec, "kbps": _number(row["payload_kbps"]),
         "nominal": float(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
@@ -120,6 +123,14 @@ def _audio(run: Run, shown: list[tuple[str, str]], assets: Assets) -> dict[int, 
     return kept
 
 
+def _failed(run: Run, labels: list[str]) -> list[str]:
+    """Return "point utterance", as indices, of every cell without decoded speech."""
+    places = {item["id"]: number for number, item in enumerate(run.manifest["utterances"])}
+    lost = run.failures[run.failures["utterance"].isin(list(places))]
+    cells = zip(map(point_label, lost["codec"], lost["point"]), lost["utterance"], strict=True)
+    return [f"{labels.index(label)} {places[utterance]}" for label, utterance in cells if label in labels]
+
+
 def _clip(path: Path, name: str, top_db: float, assets: Assets) -> list[str]:
     picture = spectra.picture(spectra.load(path), top_db)
     return [
@@ -129,11 +140,11 @@ def _clip(path: Path, name: str, top_db: float, assets: Assets) -> list[str]:
 
 
 def _pairs(pairs: pd.DataFrame, labels: list[str]) -> dict[str, list[list[Any]]]:
-    """Return for each metric rows of: index a, index b, difference, low, high, n, p after Holm."""
+    """Return for each metric rows of: index a, index b, difference, low, high, n, p uncorrected."""
     places = {label: number for number, label in enumerate(labels)}
     found: dict[str, list[list[Any]]] = {}
     for row in pairs.to_dict("records"):
-        values = _numbers([row[name] for name in ("difference", "low", "high", "n", "p_holm")])
+        values = _numbers([row[name] for name in ("difference", "low", "high", "n", "p_value")])
         found.setdefault(str(row["metric"]), []).append([places[row["a"]], places[row["b"]], *values])
     return found
 

@@ -88,16 +88,14 @@ def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
             codes = decode_codes(row["codes"])
             shown = codes[:, : max(1, math.ceil(codes.shape[1] * min(1.0, SHOWN_SECONDS / row["seconds"])))]
             seconds = min(SHOWN_SECONDS, row["seconds"])
-            axis.imshow(scattered(shown), origin="lower", aspect="auto", cmap="twilight", interpolation="nearest",
-                        extent=(0, seconds, -0.5, shown.shape[0] - 0.5), vmin=0, vmax=1)  # fmt: skip
+            axis.imshow(scattered(shown), origin="lower", aspect="auto", cmap="twilight",
+                        interpolation="nearest", extent=(0, seconds, -0.5, shown.shape[0] - 0.5), vmin=0, vmax=1)  # fmt: skip
             axis.grid(visible=False)
             axis.set_title(point_label(row["codec"], row["point"]))
             axis.set_ylabel("stream", color=MUTED)
             label = point_label(row["codec"], row["point"])
-            rows += [
-                {"panel": label, "stream": stream, "tokens": " ".join(map(str, line))}
-                for stream, line in enumerate(shown)
-            ]
+            lines = [" ".join(map(str, line)) for line in shown]
+            rows += [{"panel": label, "stream": place, "tokens": line} for place, line in enumerate(lines)]
         axes[-1].set_xlabel("seconds")
     return figure, pd.DataFrame(rows)
 

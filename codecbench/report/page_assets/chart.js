@@ -86,7 +86,7 @@ function scales(rates, values) {
 
 function axes(scale) {
   const parts = [];
-  for (const tick of niceTicks(scale.from, scale.to, 4)) {
+  for (const tick of niceTicks(scale.from, scale.to, 5)) {
     parts.push(make("svg:line", { class: "gridline", x1: CHART.left, x2: CHART.width - CHART.right, y1: scale.y(tick), y2: scale.y(tick) }));
     parts.push(make("svg:text", { x: CHART.left - 6, y: scale.y(tick) + 4, "text-anchor": "end" }, String(tick).replace("-", "\u2212")));
   }

@@ -27,11 +27,18 @@ function startCompare() {
 function drawPairs() {
   const metric = METRICS.get(document.getElementById("pairs-metric").value);
   const shown = pointsIn(document.getElementById("pairs-band").value);
+  const pairs = (DATA.pairs[metric.name] ?? []).filter(([a, b]) => shown.includes(a) && shown.includes(b))
+    .map(([a, b, difference, low, high, n, p]) => ({ a, b, difference, low, high, n, p, corrected: null }));
+  const family = holm(pairs);
+  document.getElementById("family").textContent = `Holm-corrected over the ${family} pairs shown`;
+  const weak = document.getElementById("weak");
+  weak.hidden = !(family > 0 && DATA.smallestP * family > 0.05);
+  weak.textContent = `With this few speakers no p-value can fall below ${DATA.smallestP.toPrecision(2)}; after correction over ${family} pairs no difference can be significant. Show fewer points, or use more speakers.`;
   const found = new Map();
-  for (const [a, b, difference, low, high, n, p] of DATA.pairs[metric.name] ?? []) {
-    found.set(`${a} ${b}`, { difference, low, high, n, p });
+  for (const pair of pairs) {
+    found.set(`${pair.a} ${pair.b}`, pair);
     const turned = (value) => (value === null ? null : -value);
-    found.set(`${b} ${a}`, { difference: turned(difference), low: turned(high), high: turned(low), n, p });
+    found.set(`${pair.b} ${pair.a}`, { ...pair, difference: turned(pair.difference), low: turned(pair.high), high: turned(pair.low) });
   }
   const head = make("thead", {}, make("tr", {}, make("th", { class: "name" }, ""), ...shown.map((index) => make("th", { scope: "col" }, DATA.points[index].label))));
   const body = make("tbody", {}, ...shown.map((row) => make("tr", { class: "row" }, make("th", { scope: "row", class: "name" }, DATA.points[row].label),
@@ -41,11 +48,11 @@ function drawPairs() {
 
 function pairCell(row, column, pair, metric) {
   if (row === column) return make("td", { class: "self" });
-  if (!pair || pair.p === null) return make("td", { class: "same" }, "\u2014");
-  const significant = pair.p <= 0.05;
+  if (!pair || pair.corrected === null) return make("td", { class: "same" }, "\u2014");
+  const significant = pair.corrected <= 0.05;
   const better = pair.difference > 0 === metric.higher;
   const [kind, sign] = significant ? (better ? ["better", "\u25B2"] : ["worse", "\u25BC"]) : ["same", "="];
-  const text = `${DATA.points[row].label} less ${DATA.points[column].label}: ${metric.label} ${printed(pair.difference, metric.digits + 1)} ${interval(pair.low, pair.high, metric.digits + 1)}\np = ${pair.p < 0.001 ? pair.p.toExponential(1) : pair.p.toFixed(3)} after Holm, n = ${pair.n}`;
+  const text = `${DATA.points[row].label} less ${DATA.points[column].label}: ${metric.label} ${printed(pair.difference, metric.digits + 1)} ${interval(pair.low, pair.high, metric.digits + 1)}\np = ${pair.corrected < 0.001 ? pair.corrected.toExponential(1) : pair.corrected.toFixed(3)} after Holm, n = ${pair.n}`;
   return withTip(make("td", { class: kind, tabindex: "0", "aria-label": `${text} (${kind})` }, sign), text);
 }
 
@@ -71,6 +78,17 @@ function drawDeltas() {
     make("td", { class: "number" }, interval(row.quality_low, row.quality_high, metric.digits)),
     make("td", { class: "reason" }, [...new Set([row.rate_reason && `rate: ${row.rate_reason}`, row.quality_reason && `quality: ${row.quality_reason}`].filter(Boolean))].join("; ")))));
   table.replaceChildren(head, body);
+}
+
+/** Holm's step-down correction over the pairs shown; missing p-values take no part. */
+function holm(pairs) {
+  const known = pairs.filter((pair) => pair.p !== null).sort((a, b) => a.p - b.p);
+  let largest = 0;
+  known.forEach((pair, place) => {
+    largest = Math.max(largest, Math.min(1, (known.length - place) * pair.p));
+    pair.corrected = largest;
+  });
+  return known.length;
 }
 
 /** Colour only what the interval supports. */

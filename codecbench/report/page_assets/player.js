@@ -51,7 +51,7 @@ function drawTrack(track, number) {
     track.cursor = make("i");
     button.append(make("span", { class: "spectrum" }, make("img", { src: track.source[1], alt: `Spectrogram of ${track.label}`, decoding: "async" }), track.cursor));
     track.cursor.hidden = true;
-  } else button.append(make("span", { class: "value" }, track.index === undefined ? "" : "no audio kept"));
+  } else button.append(make("span", { class: "value" }, DATA.failed.includes(`${track.index} ${player.utterance}`) ? "not decoded, see failures" : "no audio kept"));
   return button;
 }
 
