@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,3 +96,11 @@ def test_registered_with_a_licence_a_paper_and_a_page(name):
 def test_pinned_revisions_are_commit_hashes(name):
     for value, length in ((MODELS[name].revision, 40), (MODELS[name].sha256, 64)):
         assert value is None or (len(value) == length and int(value, 16))
+
+
+def test_the_readme_holds_the_pins():
+    text = (Path(__file__).parents[2] / "codecs" / "hub" / "README.md").read_text(encoding="utf-8")
+    for model in MODELS.values():
+        cells = [f"`{value}`" if value else "-" for value in (model.revision, model.sha256)]
+        assert f"| `{model.name}` | {cells[0]} | {cells[1]} |" in text
+        assert f"| `{model.name}` | `{model.repository}` |" in text
