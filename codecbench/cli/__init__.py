@@ -27,6 +27,8 @@ COMMANDS = {
     "report": "codecbench.cli.results:report",
     "table": "codecbench.cli.results:table",
     "export": "codecbench.cli.results:export",
+    "check-published": "codecbench.cli.results:check_published",
+    "listen": "codecbench.cli.listen:listen",
     "encode": "codecbench.cli.coding:encode",
     "decode": "codecbench.cli.coding:decode",
     "weights": "codecbench.cli.weights:weights",

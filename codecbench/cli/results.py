@@ -11,18 +11,21 @@ from codecbench.errors import StorageError
 from codecbench.store import load_run
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
+_PUBLISHED = click.option(
+    "--published", type=click.Path(path_type=Path), help="Folder with published-*.json.  [default: results/]"
+)
 
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), help="Folder for the report.  [default: RUN/report]")
-def report(runs: tuple[Path, ...], to: Path | None) -> None:
+@click.option("--single-file", is_flag=True, help="Put audio and figures into the page.")
+@_PUBLISHED
+def report(runs: tuple[Path, ...], to: Path | None, single_file: bool, published: Path | None) -> None:
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report import build
 
-    target = to or runs[0] / "report"
-    build(list(runs), target)
-    click.echo(str(target))
+    click.echo(str(build(runs, to or runs[0] / "report", single_file, published)))
 
 
 @click.command()
@@ -55,3 +58,19 @@ def export(out: Path, parquet: Path | None, csv: Path | None) -> None:
         raise StorageError(
             f"cannot write {parquet or csv}: {error.strerror or error}; choose another path"
         ) from None
+
+
+@click.command(name="check-published")
+@_RUN
+@_PUBLISHED
+@click.option("--strict", is_flag=True, help="Exit with 1 if a score is flagged.")
+def check_published(out: Path, published: Path | None, strict: bool) -> int:
+    """Name the scores of RUN outside what papers give for the same codec, rate and test set."""
+    from codecbench.published import check_published as check
+    from codecbench.published import load_published
+
+    flags = check(load_run(out), load_published(published))
+    for flag in flags:
+        click.echo(str(flag))
+    note(f"{len(flags)} scores outside published bands")
+    return 1 if strict and flags else 0

@@ -36,7 +36,7 @@ def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
     cells = [[str(name) for name in shown.columns]]
     cells += [[_text(value) for value in row] for row in shown.itertuples(index=False)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    numeric = [False, False, *[True] * (len(widths) - 2)]
+    numeric = [index > 0 and name != "point" for index, name in enumerate(cells[0])]
     for row in cells:
         padded = (
             text.rjust(width) if right else text.ljust(width)

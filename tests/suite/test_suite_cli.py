@@ -19,6 +19,7 @@ import soundfile
 
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli, status_of
+from codecbench.docs import outdated, pages
 from codecbench.store import load_run
 
 INTERRUPTED = "codecbench: interrupted; what is stored stays, the same command continues"
@@ -382,3 +383,24 @@ def test_table_text_is_plain_columns(cli, folder: Path, tmp_path: Path) -> None:
     shown = dict(zip(header, row, strict=True))
     assert shown["codec"] == "fake"
     assert shown["payload_kbps"] == "64"
+
+
+def test_generated_documentation_is_up_to_date() -> None:
+    assert outdated() == [], "run: make docs"
+
+
+def test_documentation_names_what_is_outdated(tmp_path: Path) -> None:
+    for name, text in pages().items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert outdated(tmp_path) == []
+    (tmp_path / "cli.md").write_text("old", encoding="utf-8")
+    (tmp_path / "data.md").unlink()
+    assert outdated(tmp_path) == ["cli.md", "data.md"]
+
+
+def test_documentation_covers_every_command_and_option() -> None:
+    text = pages()["cli.md"]
+    for name in COMMANDS:
+        assert f"## codecbench {name}\n" in text
+    for option in ("--codecs", "--tolerance", "--rerun", "--single-file", "--parquet", "--kind"):
+        assert option in text
