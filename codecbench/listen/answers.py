@@ -1,6 +1,6 @@
 """Answers to listening tests: read, screened, and averaged with intervals.
 
-References: ITU-R BS.1534-3, 2015, 4.1.2 (post-screening); the interval of a share of right answers is Wilson's.
+References: ITU-R BS.1534-3, 2015, 4.1.2 (post-screening); a share of right answers has Wilson's interval.
 """
 
 from __future__ import annotations

@@ -82,6 +82,11 @@ def scored(run: Run) -> pd.DataFrame:
     return run.records[run.records["status"] == "ok"]
 
 
+def with_tokens(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the records that carry tokens."""
+    return records[records["codes"].map(lambda value: isinstance(value, dict)).astype(bool)]
+
+
 def bounds(metric: Mapping[str, Any]) -> tuple[float, float]:
     """Return a metric's range; an open end is infinite."""
     low, high = metric.get("value_range") or (None, None)

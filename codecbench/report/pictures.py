@@ -12,7 +12,7 @@ import pandas as pd
 from codecbench.codec import Codes
 from codecbench.records import decode_codes
 from codecbench.report import spectra
-from codecbench.report.data import is_ground_truth, is_own, ordered, point_label
+from codecbench.report.data import is_ground_truth, is_own, ordered, point_label, with_tokens
 from codecbench.report.style import MUTED, PAGE_INCHES, canvas, save, styled
 from codecbench.store import Run
 
@@ -72,7 +72,7 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
 
 def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the tokens of one utterance for each codec that has any, each stream a row of pixels."""
-    coded = run.records[[isinstance(value, dict) for value in run.records["codes"]]]
+    coded = with_tokens(run.records)
     if coded.empty:
         return None
     listed = [item["id"] for item in run.manifest["utterances"]]
@@ -88,8 +88,10 @@ def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
             codes = decode_codes(row["codes"])
             shown = codes[:, : max(1, math.ceil(codes.shape[1] * min(1.0, SHOWN_SECONDS / row["seconds"])))]
             seconds = min(SHOWN_SECONDS, row["seconds"])
-            axis.imshow(scattered(shown), origin="lower", aspect="auto", cmap="twilight",
-                        interpolation="nearest", extent=(0, seconds, -0.5, shown.shape[0] - 0.5), vmin=0, vmax=1)  # fmt: skip
+            axis.imshow(
+                scattered(shown), origin="lower", aspect="auto", cmap="twilight", interpolation="nearest",
+                extent=(0, seconds, -0.5, shown.shape[0] - 0.5), vmin=0, vmax=1,
+            )  # fmt: skip
             axis.grid(visible=False)
             axis.set_title(point_label(row["codec"], row["point"]))
             axis.set_ylabel("stream", color=MUTED)
@@ -108,7 +110,7 @@ def scattered(codes: Codes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 def one_per_codec(records: pd.DataFrame) -> pd.DataFrame:
     """Return one record a codec, at the rate nearest to the own model's, the own one last."""
-    own = records[[is_own(codec) for codec in records["codec"]]]["payload_kbps"]
+    own = records[records["codec"].map(is_own).astype(bool)]["payload_kbps"]
     target = float(own.iloc[0]) if len(own) else TYPICAL_KBPS
     rows = []
     for codec in ordered(list(records["codec"].unique())):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from codecbench.report.data import bounds
+from codecbench.report.data import bounds, with_tokens
 from codecbench.report.entropy import entropy_kbps
 from codecbench.statistics import bootstrap_mean
 from codecbench.store import Run
@@ -88,7 +88,7 @@ def _scores(records: pd.DataFrame, metric: str, limits: tuple[float, float]) -> 
 
 def _entropy(run: Run, codec: str, point: str) -> float:
     rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
-    coded = rows[[isinstance(value, dict) for value in rows["codes"]]]
+    coded = with_tokens(rows)
     return entropy_kbps(run.codes(codec, point), float(coded["seconds"].sum()))
 
 
