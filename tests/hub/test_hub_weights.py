@@ -192,17 +192,36 @@ def test_fetch_of_pickles_only_leaves_nothing_behind(hub, places):
     assert not any((places / "cache/codecbench/weights").iterdir())
 
 
-def test_fetch_without_a_connection_is_one_line(monkeypatch):
+class ConnectError(Exception):
+    """What an HTTP library may raise: derived from nothing that the hub's client declares."""
+
+
+@pytest.mark.parametrize("kind", [OSError, ValueError, ConnectError])
+def test_fetch_without_a_connection_is_one_line(kind, monkeypatch, places):
     import huggingface_hub
 
     def fail(*_, **__):
-        raise OSError("name resolution failed\nand more")
+        raise kind("name resolution failed\nand more")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     with pytest.raises(
         Unavailable, match=r"cannot fetch .*dac_16khz at 7c2fc5e.*: name resolution failed; check"
     ):
         suite.fetch("dac")
+    assert not any((places / "cache/codecbench/weights").iterdir())
+
+
+def test_an_interrupted_fetch_keeps_what_arrived(monkeypatch, places, hub):
+    import huggingface_hub
+
+    def interrupt(_repository, *, local_dir, **_):
+        (Path(local_dir) / "part").write_bytes(b"half")
+        raise OSError("connection lost")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", interrupt)
+    with pytest.raises(Unavailable):
+        suite.fetch("dac")
+    assert (places / "cache/codecbench/weights/dac.partial/part").read_bytes() == b"half"
 
 
 def test_a_fetch_replaces_what_was_there(hub):

@@ -182,6 +182,7 @@ _XCODEC = HubModel(
     description="X-Codec trained on LibriSpeech: DAC-like codec with HuBERT features before the residual VQ",
     weights_licence="not stated",
     citation="Ye et al. 2024, Codec Does Matter, arXiv:2408.17175",
+    size_bytes=710_000_000,
 )
 
 _FSQ_POINT = (OperatingPoint("0.8", 0.8, {"streams": 1}),)
@@ -234,6 +235,7 @@ _SNAC = HubModel(
     hop=2_048,
     streams=7,
     bits=12,
+    parameters=19_842_914,
     points=(OperatingPoint("0.984", 0.984375, {"streams": 7}),),
     description="SNAC 24 kHz: residual VQ at three time scales (11.7, 23.4 and 46.9 codes a second)",
     weights_licence="MIT",

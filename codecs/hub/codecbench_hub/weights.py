@@ -173,12 +173,13 @@ def verify(model: HubModel) -> str:
 def _download(model: HubModel, folder: Path) -> str:
     """Download into a folder and return the commit."""
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     try:
         revision = model.revision or HfApi().model_info(model.repository, revision=model.ref).sha
         snapshot_download(model.repository, revision=revision, local_dir=folder, allow_patterns=list(FETCHED))
-    except (HfHubHTTPError, OfflineModeIsEnabled, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # the client passes on whatever its HTTP library raises
+        if not any(path.stat().st_size for path in folder.rglob("*") if path.is_file()):
+            shutil.rmtree(folder)  # else it stays, and the next fetch goes on from there
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise Unavailable(
             f"cannot fetch {model.url} at {model.revision or model.ref}: {reason}",
