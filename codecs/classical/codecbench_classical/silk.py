@@ -52,7 +52,7 @@ class Silk(Codec):
     points = (
         _point(6, 5.93, 92),
         _point(8, 8.42, 92),
-        _point(12, 12.85, 93),
+        _point(12, 12.85, 87),
         _point(16, 17.7, 83),
         _point(24, 27.45, 83),
     )
