@@ -1,0 +1,135 @@
+"""Coding while the speech arrives: chunks of any size in, tokens out; tokens in, samples out.
+
+Tokens are those of the whole wave at once, bit for bit (the encoder runs in float64, where a different order
+of summation never reaches a decision); samples agree to 1e-4.  The codec's offline path is this one with
+large chunks, so memory stays bounded there too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from codecbench.codec import Codes, Wave
+from codecbench_spc.layers import StreamState
+from codecbench_spc.mel import (
+    HOP_LENGTH,
+    LEFT_SAMPLES,
+    MEL_BANDS,
+    PATCH_SAMPLES,
+    SILENCE,
+    WINDOW_LENGTH,
+    mel_of_padded,
+)
+
+if TYPE_CHECKING:
+    from codecbench_spc.model import VQVAE
+    from codecbench_spc.vocoder import Vocoder
+
+CONTEXT_SAMPLES = WINDOW_LENGTH - HOP_LENGTH
+"""Samples around its own that a patch needs, on both sides together."""
+
+
+def delay_samples(lookahead: int) -> int:
+    """Return the algorithmic delay in samples at 16 kHz for a vocoder that looks so many frames ahead.
+
+    The first sample of a patch leaves the decoder when the samples of the patch, of the windows of its last
+    frame, and of the lookahead have arrived.
+    """
+    return PATCH_SAMPLES + CONTEXT_SAMPLES - LEFT_SAMPLES + HOP_LENGTH * lookahead
+
+
+class StreamEncoder:
+    """Waves to tokens, chunk by chunk.
+
+    Parameters
+    ----------
+    vqvae : VQVAE
+        In evaluation mode and float64.
+    bits : int
+        Bits a patch: 12, 10, 8 or 6.
+    """
+
+    def __init__(self, vqvae: VQVAE, bits: int) -> None:
+        self._vqvae = vqvae
+        self._bits = bits
+        self._state = StreamState()
+        self._pending = np.zeros(LEFT_SAMPLES, dtype=np.float32)
+        self._samples = 0
+        self._columns = 0
+        self._rows = self._encode(np.full(PATCH_SAMPLES + CONTEXT_SAMPLES, 0.0), StreamState()).shape[0]
+
+    def push(self, chunk: Wave) -> Codes:
+        """Take samples, float32 [n] at 16 kHz, any n; return the columns that are complete, int64 [F, k]."""
+        self._samples += len(chunk)
+        self._pending = np.concatenate([self._pending, chunk.astype(np.float32, copy=False)])
+        return self._take((len(self._pending) - CONTEXT_SAMPLES) // PATCH_SAMPLES)
+
+    def flush(self) -> Codes:
+        """End the stream: return the columns that remain, int64 [F, k]; silence follows the last sample."""
+        remaining = -(-self._samples // PATCH_SAMPLES) - self._columns
+        needed = remaining * PATCH_SAMPLES + CONTEXT_SAMPLES - len(self._pending)
+        self._pending = np.concatenate([self._pending, np.zeros(max(0, needed), dtype=np.float32)])
+        return self._take(remaining)
+
+    def _take(self, columns: int) -> Codes:
+        if columns <= 0:
+            return np.empty((self._rows, 0), dtype=np.int64)
+        used = columns * PATCH_SAMPLES
+        codes = self._encode(self._pending[: used + CONTEXT_SAMPLES], self._state)
+        self._pending = self._pending[used:]
+        self._columns += columns
+        return codes
+
+    @torch.inference_mode()
+    def _encode(
+        self, padded: Wave | np.ndarray[tuple[int, ...], np.dtype[np.float64]], state: StreamState
+    ) -> Codes:
+        device = next(self._vqvae.parameters()).device
+        wave = torch.from_numpy(padded.astype(np.float64)).to(device)
+        codes = self._vqvae.encode(mel_of_padded(wave[None]), self._bits, state)
+        return np.asarray(codes[0].cpu().numpy())
+
+
+class StreamDecoder:
+    """Tokens to waves, chunk by chunk.
+
+    Parameters
+    ----------
+    vqvae : VQVAE
+        In evaluation mode and float32.
+    vocoder : Vocoder
+        Likewise.
+    """
+
+    def __init__(self, vqvae: VQVAE, vocoder: Vocoder) -> None:
+        self._vqvae = vqvae
+        self._vocoder = vocoder
+        self._device = next(vocoder.parameters()).device
+        self._mel_state = StreamState()
+        self._wave_state = StreamState()
+        self._surplus = HOP_LENGTH * vocoder.lookahead
+
+    @torch.inference_mode()
+    def push(self, columns: Codes) -> Wave:
+        """Take columns of tokens, int64 [F, k], any k; return the samples that they complete, float32 [n]."""
+        if columns.shape[1] == 0:
+            return np.empty(0, dtype=np.float32)
+        codes = torch.from_numpy(columns).to(self._device)
+        return self._synthesise(self._vqvae.decode(codes[None], self._mel_state))
+
+    @torch.inference_mode()
+    def flush(self) -> Wave:
+        """End the stream: return the samples that waited for the lookahead, float32 [n]."""
+        frames = self._vocoder.lookahead
+        if frames == 0:
+            return np.empty(0, dtype=np.float32)
+        return self._synthesise(torch.full((1, MEL_BANDS, frames), SILENCE, device=self._device))
+
+    def _synthesise(self, mel: torch.Tensor) -> Wave:
+        wave = self._vocoder(mel, self._wave_state)[0].cpu().numpy()
+        dropped = min(self._surplus, len(wave))
+        self._surplus -= dropped
+        return np.ascontiguousarray(wave[dropped:], dtype=np.float32)
