@@ -57,7 +57,9 @@ def describe(
         "unavailable": [
             {"codec": item.name, "reason": item.reason, "remedy": item.remedy} for item in plan.unavailable
         ],
-        "unmatched": [asdict(item) for item in plan.unmatched],
+        "unmatched": [
+            {**asdict(item), "nearest_kbps": _finite(item.nearest_kbps)} for item in plan.unmatched
+        ],
         "device": device,
         "machine": _machine(),
         "versions": _versions(),

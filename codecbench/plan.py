@@ -38,7 +38,8 @@ class Request:
     def label(self) -> str:
         """The codec's name in records and tables: ``spc:FILE`` without folder and suffix of the file."""
         name, separator, argument = self.spec.partition(":")
-        return f"{name}:{Path(argument).stem}" if separator else name
+        # Not Path.stem: "opus@7.5" is the name of a folder, not of a file of type ".5".
+        return f"{name}:{re.sub(r'[.][A-Za-z]+$', '', Path(argument).name)}" if separator else name
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,14 @@ class Unmatched:
     asked_kbps: float
     nearest_kbps: float
     nearest_point: str
+
+    def __str__(self) -> str:
+        if math.isnan(self.nearest_kbps):
+            return f"{self.codec} has no known rate to compare with {self.asked_kbps:g} kbit/s"
+        return (
+            f"{self.codec} has no point near {self.asked_kbps:g} kbit/s; its nearest is "
+            f"{self.nearest_kbps:g} (@{self.nearest_point})"
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ class Plan:
 
 def make_plan(
     dataset: Dataset,
-    codecs: str,
+    codecs: str | Sequence[Request],
     metrics: Sequence[str] = DEFAULT_METRICS,
     kbps: Sequence[float] = (),
     tolerance: float = 0.1,
@@ -127,8 +136,8 @@ def make_plan(
     ----------
     dataset : Dataset
         The utterances.
-    codecs : str
-        The value of ``--codecs``; see `parse_codecs`.
+    codecs : str or sequence of Request
+        The value of ``--codecs``, see `parse_codecs`, or what it stands for.
     metrics : sequence of str
         Names of metrics.
     kbps : sequence of float
@@ -144,7 +153,7 @@ def make_plan(
     contestants: list[Contestant] = []
     unavailable: list[Absent] = []
     unmatched: list[Unmatched] = []
-    for request in parse_codecs(codecs):
+    for request in parse_codecs(codecs) if isinstance(codecs, str) else codecs:
         try:
             codec = registry.codec(request.spec)
             codec.check()
@@ -274,9 +283,5 @@ def require_something(plan: Plan) -> None:
     if plan.contestants:
         return
     reasons = [f"{item.name}: {item.reason}; {item.remedy}" for item in plan.unavailable]
-    reasons += [
-        f"{item.codec}: nothing near {item.asked_kbps:g} kbit/s, nearest is {item.nearest_kbps:g}"
-        f" (@{item.nearest_point})"
-        for item in plan.unmatched
-    ]
+    reasons += [str(item) for item in plan.unmatched]
     raise CodecBenchError("nothing to run: " + " | ".join(reasons))

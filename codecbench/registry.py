@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from codecbench.codec import Codec
-from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
 from codecbench.metrics.base import Metric
 
 CODECS, METRICS = "codecbench.codecs", "codecbench.metrics"
@@ -34,11 +34,17 @@ def load(group: str, name: str) -> Callable[..., Any]:
     ------
     InvalidInput
         If the name is unknown; the message suggests the nearest one.
+    Unavailable
+        If its module cannot be imported.
     """
     table = _table(group)
     if name not in table:
         raise InvalidInput(unknown(group.rpartition(".")[2].removesuffix("s"), name, table))
-    factory: Callable[..., Any] = table[name].load()
+    try:
+        factory: Callable[..., Any] = table[name].load()
+    except (ImportError, AttributeError) as error:
+        reason = f"{name} cannot be loaded ({error})"
+        raise Unavailable(reason, "install or update the package that brings it") from error
     return factory
 
 

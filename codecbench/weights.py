@@ -239,7 +239,11 @@ def _downloader(name: str, size: int, progress: Progress | None) -> Callable[[st
 
 
 def _declared(name: str) -> WeightsSource | None:
-    declared = getattr(registry.load(registry.CODECS, name), "weights", None)
+    try:
+        declared = getattr(registry.load(registry.CODECS, name), "weights", None)
+    except Unavailable:
+        # A plugin that cannot be imported must not hide the files of the others.
+        return None
     return declared if isinstance(declared, WeightsSource) else None
 
 

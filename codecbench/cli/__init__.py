@@ -54,7 +54,7 @@ class Commands(click.Group):
             return None
         try:
             plugin: Any = registry.load(registry.COMMANDS, name)
-        except Exception as error:
+        except CodecBenchError as error:
             return _broken(name, error)
         return plugin if isinstance(plugin, click.Command) else plugin()
 
@@ -114,18 +114,16 @@ def _fail(message: str, status: int, error: Exception | None = None) -> int:
     return status
 
 
-def _broken(name: str, error: Exception) -> click.Command:
+def _broken(name: str, error: CodecBenchError) -> click.Command:
     """Return a command that says why a plugin cannot be loaded; a broken plugin must not break the help."""
 
     @click.command(
         name,
-        help=f"(cannot be loaded: {error})",
+        help=f"({error})",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
     def command() -> None:
-        raise CodecBenchError(
-            f"command {name!r} cannot be loaded ({error}); reinstall the package that brings it"
-        )
+        raise error
 
     return command

@@ -21,6 +21,7 @@ from codecbench.executors import KINDS, check_options, make_executor
 from codecbench.plan import (
     DEFAULT_METRICS,
     Plan,
+    Request,
     make_plan,
     parse_rates,
     parse_tolerance,
@@ -158,8 +159,8 @@ def score(
     """Score speech that some codec has decoded already, against its references."""
     whole = load_dataset(ref)
     options = _options(out or Path("runs") / Path(deg).name, **how)
-    point = "" if kbps is None else f"@{kbps:g}"
-    plan = make_plan(whole.sample(limit, options.seed), f"folder:{deg}{point}", _names(metrics))
+    decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
+    plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
     return _run(plan, limit, options)
 
 
@@ -250,10 +251,7 @@ def _say_left_out(plan: Plan) -> None:
     for absent in (*plan.unavailable, *plan.silenced):
         note(f"{absent.name} is unavailable: {absent.reason}; {absent.remedy}")
     for item in plan.unmatched:
-        note(
-            f"{item.codec} has no point near {item.asked_kbps:g} kbit/s; its nearest is "
-            f"{item.nearest_kbps:g} (@{item.nearest_point})"
-        )
+        note(str(item))
 
 
 def _say_failures(out: Path, summary: Summary) -> None:

@@ -98,7 +98,11 @@ COMMANDS = [
     ("run --codecs fake --metrics ,", 1, "no metric given"),
     ("run --codecs fake --kbps six", 1, "rate 'six' is not usable; give kbit/s above 0"),
     ("run --codecs fake --kbps 64 --tolerance much", 1, "tolerance 'much' is not usable"),
-    ("run --codecs fake --kbps 1", 1, "nothing to run: fake: nothing near 1 kbit/s, nearest is 16 (@16)"),
+    (
+        "run --codecs fake --kbps 1",
+        1,
+        "nothing to run: fake has no point near 1 kbit/s; its nearest is 16 (@16)",
+    ),
     ("run --codecs fake-absent", 1, "nothing to run: fake-absent: its library is not here; run: install it"),
     ("run --codecs fake --audio some", 1, "--audio 'some' is not usable; give a number, all or none"),
     ("run --codecs fake --data nosuchset", 1, "unknown dataset 'nosuchset'"),

@@ -120,7 +120,7 @@ def test_unmatched_codecs_are_named_with_their_nearest_rate(plan) -> None:
         ("fake", 50, 64),
         ("fake-8k", 50, 32),
     ]
-    with pytest.raises(CodecBenchError, match=r"fake: nothing near 50 kbit/s, nearest is 64 \(@64\)"):
+    with pytest.raises(CodecBenchError, match=r"fake has no point near 50 kbit/s; its nearest is 64 \(@64\)"):
         require_something(made)
 
 
@@ -203,6 +203,13 @@ def test_a_rate_nobody_knows_never_matches(plan, folder: Path) -> None:
     made = plan(f"folder:{folder}", kbps=[6])
     assert not made.contestants
     assert math.isnan(made.unmatched[0].nearest_kbps)
+    assert str(made.unmatched[0]) == "folder:speech has no known rate to compare with 6 kbit/s"
+
+
+def test_a_plugin_that_cannot_be_imported_is_unavailable(plan) -> None:
+    made = plan("fake-unimportable,fake")
+    assert points(made) == ["fake@64", "fake@32"]
+    assert "No module named 'codecbench_fakes_missing'" in made.unavailable[0].reason
 
 
 def test_points_survive_the_way_to_a_worker() -> None:
