@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from codecbench.errors import Unavailable
+from codecbench_hub.loading import load_transformers
 from codecbench_hub.table import HubModel
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 Structure = tuple[int, int, int, int]
 """Sample rate in Hz, hop in samples, codebooks, bits of a code."""
-
-_AGAIN = "fetch the model again"
 
 
 class Driver(ABC):
@@ -276,57 +273,6 @@ class SnacDriver(Driver):
     def _repeats(self) -> list[int]:
         strides = self.network.vq_strides
         return [strides[0] // stride for stride in strides]
-
-
-def load_transformers(architecture: Any, folder: Path) -> Any:
-    """Load a model class from safetensors in a folder, never from the network, in float32.
-
-    Raises
-    ------
-    Unavailable
-        If the files do not fit the class.
-    """
-    import torch
-    from safetensors import SafetensorError
-
-    try:
-        with torch.random.fork_rng(devices=[]), no_progress_bar():
-            network, report = architecture.from_pretrained(
-                folder,
-                use_safetensors=True,
-                local_files_only=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise Unavailable(
-            f"{folder}: not a {architecture.__name__} ({reason})", "fetch the model again"
-        ) from None
-    lacking = sorted(report["missing_keys"]) + sorted(str(item) for item in report["mismatched_keys"])
-    if lacking:
-        raise Unavailable(
-            f"{folder}: {len(lacking)} weights of {architecture.__name__} are missing or misshapen, "
-            f"first {lacking[0]}",
-            _AGAIN,
-        )
-    return network
-
-
-@contextmanager
-def no_progress_bar() -> Iterator[None]:
-    """Keep the library's progress bar off the terminal while weights are read or written."""
-    import transformers
-
-    logging: Any = transformers.utils.logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _bits(codebook_size: int) -> int:

@@ -25,7 +25,7 @@ import numpy as np
 from codecbench.codec import Wave
 from codecbench_hub.codec import HubCodec
 from codecbench_hub.conversion import dac_name, encodec_name, fold_weight_norm, to_hub
-from codecbench_hub.drivers import no_progress_bar
+from codecbench_hub.loading import no_progress_bar
 from codecbench_hub.table import MODELS, HubModel
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ REQUIREMENTS = (
 )
 NAMES = ("encodec", "dac", "dac-24k")
 INSIDE = "--inside"
-DEFAULT_VENV = Path(".venv-parity")
+DEFAULT_VENV = Path("build/parity")
 HEADER = "| codec | kbit/s | equal codes | distinct codes | peak of the wave | largest difference | verdict |"
 
 
