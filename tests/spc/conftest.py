@@ -91,11 +91,11 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_spc(tiny_checkpoints: Path) -> Path:
     """Return the checkpoint of a small ``spc`` with a table of the context model beside it."""
-    from codecbench_spc import checkpoint
+    from codecbench_spc import checkpoint, shipped
     from codecbench_spc.context_tables import save
 
     path = tiny_checkpoints / "spc.safetensors"
-    model_id = checkpoint.tensors_sha256(checkpoint.load(path).groups["vqvae"])
+    model_id = shipped.token_id(checkpoint.load(path).groups["vqvae"])
     rates = {f"{bits}{mode}": 0.8 * bits for bits in (8, 6) for mode in ("-ec", "-ec-packets")}
     save(path.with_name("spc-context.safetensors"), random_tables(20, 256), model_id, rates, {"steps": 0})
     return path

@@ -54,7 +54,7 @@ def test_bits_stand_where_the_documentation_says() -> None:
 @pytest.mark.parametrize(("bits", "kbps"), [(12, 7.5), (10, 6.25), (8, 5.0), (6, 3.75)])
 @pytest.mark.parametrize("rvq", [False, True])
 def test_rates_are_those_of_the_paper(bits: int, kbps: float, rvq: bool) -> None:
-    layout = Layout(2 * bits, 10) if rvq else Layout(20, bits)
+    layout = Layout(20 * bits // 8, 8) if rvq else Layout(20, bits)
     payload, packets = encode_payload(random_codes(layout.rows, 125, layout.code_bits), layout, Mode.FIXED)
     assert len(payload) * 8 / 4.0 / 1000 == kbps
     assert len(packets) == 125

@@ -126,7 +126,15 @@ def test_files_of_another_model_or_codec_are_refused(
         codec.encode(noise[:3000], codec.point("5-ec"))
 
 
-def retrained(path: Path, folder: Path) -> Path:
+def test_a_better_decoder_reads_old_files(spc: Spc, noise: np.ndarray, tmp_path: Path) -> None:
+    point = spc.point("5-ec")
+    data = spc.pack(spc.encode(noise[:3000], point), point)
+    better = Spc(str(retrained(spc.path, tmp_path, "last.bias")))
+    coded, found = better.unpack(data)
+    assert better.decode(coded, found).shape == (3000,)
+
+
+def retrained(path: Path, folder: Path, weight: str = "embed.conv.bias") -> Path:
     """Return a checkpoint that differs in one weight."""
     from codecbench_spc import checkpoint
 
@@ -134,7 +142,7 @@ def retrained(path: Path, folder: Path) -> Path:
         shutil.copy(path.with_name(name), folder / name)
     loaded = checkpoint.load(path)
     tensors = {name: tensor.clone() for name, tensor in loaded.groups["vqvae"].items()}
-    tensors["last.bias"][0] += 1.0
+    tensors[weight][0] += 1.0
     other = folder / path.name
     groups = {**loaded.groups, "vqvae": tensors}
     checkpoint.save(other, loaded.config, groups, loaded.summary, folder / "vocoder.safetensors")

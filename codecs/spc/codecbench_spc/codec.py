@@ -8,7 +8,6 @@ when asked for.  A table of the context model belongs to one checkpoint and lies
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -103,7 +102,7 @@ class SpectrogramCodec(Codec):
     def open(self, device: str = "cpu") -> None:
         """See `Codec.open`: the encoder in float64, decoder and vocoder in float32."""
         self.check()
-        from codecbench_spc.checkpoint import build_vocoder, build_vqvae, load, tensors_sha256
+        from codecbench_spc.checkpoint import build_vocoder, build_vqvae, load
 
         checkpoint = load(self.path)
         # Apple's devices have no float64.
@@ -112,7 +111,7 @@ class SpectrogramCodec(Codec):
             encoder=build_vqvae(checkpoint).double().to(exact_device),
             decoder=build_vqvae(checkpoint).to(device),
             vocoder=build_vocoder(checkpoint).to(device),
-            model_id=tensors_sha256(checkpoint.groups["vqvae"]),
+            model_id=shipped.token_id(checkpoint.groups["vqvae"]),
         )
 
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
@@ -270,12 +269,9 @@ def _layouts(config: dict[str, Any], path: Path) -> dict[int, Layout]:
     if not isinstance(size, int) or size < 2 or size & (size - 1):
         raise InvalidInput(f"{path}: the codebook has {size} codes, not a power of two; the file is damaged")
     if residual:
-        books = int(config["books"])
-        return {
-            bits: Layout(20 * bits // int(math.log2(size)), int(math.log2(size)))
-            for bits in context_tables.RATES
-            if 20 * bits // int(math.log2(size)) <= books
-        }
+        code_bits = size.bit_length() - 1
+        books = {bits: GRID_ROWS * bits // code_bits for bits in context_tables.RATES}
+        return {bits: Layout(used, code_bits) for bits, used in books.items() if used <= int(config["books"])}
     return {bits: Layout(GRID_ROWS, bits) for bits in context_tables.RATES if 1 << bits <= size}
 
 

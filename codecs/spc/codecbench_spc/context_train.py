@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
+from codecbench_spc import shipped
 from codecbench_spc.bitstream import Layout, Mode, encode_payload
 from codecbench_spc.context import COLUMN_MARGIN, ROW_MARGIN, ContextModel, IntegerNetwork, visible
 from codecbench_spc.context_network import ContextNetwork
@@ -256,7 +257,7 @@ def command(recipe_path: Path, checkpoint: Path | None, minutes: float) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
-    from codecbench_spc.checkpoint import build_vqvae, default_folder, load, tensors_sha256
+    from codecbench_spc.checkpoint import build_vqvae, default_folder, load
 
     recipe = load_recipe(recipe_path)
     path = checkpoint or default_folder() / "spc.safetensors"
@@ -281,7 +282,7 @@ def command(recipe_path: Path, checkpoint: Path | None, minutes: float) -> None:
             minutes * 60.0,
             lambda done, bits: progress.update(bar, completed=done, description=f"{bits:.2f} bits a token"),
         )
-    model_id = tensors_sha256(loaded.groups["vqvae"])
+    model_id = shipped.token_id(loaded.groups["vqvae"])
     bits_per_token = measure(tables, held_out, model_id)
     summary = {"recipe": asdict(recipe), "steps": steps, "seconds": round(time.monotonic() - started)}
     out = path.with_name(f"{path.stem}-context.safetensors")

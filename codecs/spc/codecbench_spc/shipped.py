@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codecbench.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 TRAINING_ONLY = (".counts", ".sums")
 """Ends of the names of tensors that only training uses."""
+
+AFTER_TOKENS = ("decoder.", "decoder_norm.", "last.", "quantizer.outward.")
+"""Beginnings of the names of the VQ-VAE's tensors that have no part in making tokens."""
 
 LARGEST = {"codebook_size": 1 << 16, "book_size": 1 << 16}
 LARGEST_ELSE = 4096
@@ -77,6 +83,18 @@ def describe(path: Path) -> Description:
     used = (shape for name, shape in shapes.items() if not name.endswith(TRAINING_ONLY))
     return Description(
         config, summary, sum(map(_product, used)), path.with_name(vocoder) if vocoder else None
+    )
+
+
+def token_id(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 (hexadecimal) of those of a VQ-VAE's tensors that make its tokens.
+
+    Two checkpoints with the same one read each other's bytes: a decoder or a vocoder may improve.
+    """
+    from codecbench_spc.checkpoint import tensors_sha256
+
+    return tensors_sha256(
+        {name: tensor for name, tensor in tensors.items() if not name.startswith(AFTER_TOKENS)}
     )
 
 
