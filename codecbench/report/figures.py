@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +84,10 @@ def rate_quality(
             _rate_axis(
                 axis, [*summary["payload_kbps"][~summary["codec"].map(is_ground_truth)], *literature["kbps"]]
             )
-        shown = [*ordered(list(run.manifest["codecs"])), *published["codec"].unique()]
-        _legend(figure, shown, marks, hollow=bool(len(published[published["metric"].isin(chosen)])))
+        literature = published[published["metric"].isin(chosen)]
+        _legend(
+            figure, ordered(list(run.manifest["codecs"])), marks, hollow=list(literature["codec"].unique())
+        )
     return figure, pd.DataFrame(rows)
 
 
@@ -251,15 +253,25 @@ def _rate_axis(axis: Axes, rates: list[float]) -> None:
 
 
 def _legend(
-    figure: Figure, codecs: list[str], marks: Mapping[str, Mark], *, hollow: bool = False, lines: bool = True
+    figure: Figure,
+    codecs: list[str],
+    marks: Mapping[str, Mark],
+    *,
+    hollow: Sequence[str] = (),
+    lines: bool = True,
 ) -> None:
+    """Draw one legend for all axes; codecs known from the literature alone have hollow markers."""
     from matplotlib.lines import Line2D
 
-    names = list(dict.fromkeys(codecs))
     handles = [
         Line2D([], [], color=marks[name].colour, marker=marks[name].marker, linewidth=marks[name].width,
                linestyle=marks[name].dashes if lines else "", label=name)
-        for name in names
+        for name in codecs
+    ]  # fmt: skip
+    handles += [
+        Line2D([], [], color=marks[name].colour, marker=marks[name].marker, markerfacecolor="none",
+               linestyle="", label=name)
+        for name in hollow if name not in codecs
     ]  # fmt: skip
     if hollow:
         handles.append(Line2D([], [], color=MUTED, marker="o", markerfacecolor="none", linestyle="",

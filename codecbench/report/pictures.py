@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,13 @@ def write_pictures(run: Run, folder: Path) -> list[str]:
 
 def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the first seconds of one utterance, the original and each codec, linear and mel frequency."""
-    chosen = [item for item in run.manifest["utterances"] if item["audio"]]
-    if not chosen:
+    kept = run.records[run.records["audio"].notna()]
+    originals = {item["id"]: item["audio"] for item in run.manifest["utterances"] if item["audio"]}
+    utterance = fullest(kept, list(originals))
+    if utterance is None:
         return None
-    item = chosen[0]
-    records = run.records[(run.records["utterance"] == item["id"]) & run.records["audio"].notna()]
-    panels = [("reference", item["audio"])]
+    records = kept[kept["utterance"] == utterance]
+    panels = [("reference", originals[utterance])]
     panels += [
         (point_label(row["codec"], row["point"]), row["audio"])
         for _, row in one_per_codec(records).iterrows()
@@ -73,13 +75,10 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
 def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the tokens of one utterance for each codec that has any, each stream a row of pixels."""
     coded = with_tokens(run.records)
-    if coded.empty:
+    utterance = fullest(coded, [item["id"] for item in run.manifest["utterances"]])
+    if utterance is None:
         return None
-    listed = [item["id"] for item in run.manifest["utterances"]]
-    first = min(
-        coded["utterance"].unique(), key=lambda name: listed.index(name) if name in listed else len(listed)
-    )
-    chosen = one_per_codec(coded[coded["utterance"] == first])
+    chosen = one_per_codec(coded[coded["utterance"] == utterance])
     rows = []
     with styled():
         figure = canvas(PAGE_INCHES, 1.25 * len(chosen) + 0.3)
@@ -106,6 +105,17 @@ def scattered(codes: Codes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     """Return tokens as values in [0, 1) that keep equal ones equal and set neighbouring numbers apart."""
     golden = (math.sqrt(5) - 1) / 2
     return np.asarray(np.mod(codes * golden, 1.0), dtype=np.float64)
+
+
+def fullest(records: pd.DataFrame, utterances: Sequence[str]) -> str | None:
+    """Return the first of the utterances with records of the most codecs, the own model's above all."""
+
+    def wealth(utterance: str) -> tuple[bool, int]:
+        codecs = set(records[records["utterance"] == utterance]["codec"])
+        return any(is_own(codec) for codec in codecs), len(codecs)
+
+    known = set(records["utterance"])
+    return max((name for name in utterances if name in known), key=wealth, default=None)
 
 
 def one_per_codec(records: pd.DataFrame) -> pd.DataFrame:

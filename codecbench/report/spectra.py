@@ -41,7 +41,8 @@ def linear_db(wave: Wave) -> NDArray[np.float64]:
 
 def mel_db(wave: Wave) -> NDArray[np.float64]:
     """Return the mel spectrogram in dB, [80, T / 160]."""
-    return _db(slaney_filters(WINDOW, MELS, RATE_HZ).T @ magnitudes(wave))
+    filters = slaney_filters(WINDOW, MELS, RATE_HZ)
+    return _db((filters / filters.sum(axis=0)).T @ magnitudes(wave))
 
 
 def picture(wave: Wave, top_db: float) -> bytes:

@@ -185,7 +185,8 @@ def _rows(rates: Floats, quality: Floats) -> tuple[Floats, Floats]:
 
 
 def _rising(log_rate: Floats, quality: Floats) -> NDArray[np.bool_]:
-    return np.all((np.diff(log_rate) > 0) & (np.diff(quality) > 0), axis=1)
+    rising = (np.diff(log_rate) > 0) & (np.diff(quality) > 0)
+    return np.asarray(rising.all(axis=1), dtype=np.bool_)
 
 
 def _rate_deltas(rate_a: Floats, quality_a: Floats, rate_t: Floats, quality_t: Floats) -> Floats:

@@ -70,6 +70,7 @@ def write_run(
     fail_every: int = 37,
     tokens: bool = True,
     seconds: float = 1.0,
+    metrics: tuple[str, ...] = tuple(METRICS),
 ) -> Path:
     """Write a run's folder: manifest.json, records.jsonl and the audio of the first utterances."""
     rng = np.random.default_rng(0)
@@ -101,6 +102,10 @@ def write_run(
                 lines.append(
                     record(item, label, rate, quality, rng, bool(failed), kept, tokens and kind == "neural")
                 )
+    manifest["metrics"] = {name: manifest["metrics"][name] for name in metrics}
+    for line in lines:
+        for part in ("scores", "raw_scores", "reasons"):
+            line[part] = {name: value for name, value in line[part].items() if name in metrics}
     out.mkdir(parents=True, exist_ok=True)
     (out / "manifest.json").write_text(json.dumps(manifest, allow_nan=False))
     (out / "records.jsonl").write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines))
