@@ -147,6 +147,10 @@ class Codec(ABC):
         """Return the algorithmic delay at an operating point, where it differs from ``info``'s."""
         return self.info.algorithmic_delay_ms
 
+    def remark(self) -> str:
+        """Return what a list should add of this machine, which is no part of ``info``; mostly nothing."""
+        return ""
+
     def point(self, name: str) -> OperatingPoint:
         """Return the operating point of that name.
 

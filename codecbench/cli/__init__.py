@@ -27,7 +27,7 @@ COMMANDS = {
     "report": "codecbench.cli.results:report",
     "table": "codecbench.cli.results:table",
     "export": "codecbench.cli.results:export",
-    "check-published": "codecbench.cli.results:check_published",
+    "check-published": "codecbench.cli.published:check_published",
     "listen": "codecbench.cli.listen:listen",
     "encode": "codecbench.cli.coding:encode",
     "decode": "codecbench.cli.coding:decode",

@@ -38,6 +38,8 @@ def list_all(kinds: tuple[str, ...], as_json: bool) -> None:
             if not row["available"]:
                 why = "; ".join(filter(None, (row["reason"], row["remedy"])))
                 click.echo(f"  {row['name']}: {why}")
+            if row.get("remark"):
+                click.echo(f"  {row['name']}: {row['remark']}")
         click.echo()
 
 
@@ -68,6 +70,7 @@ def _describe(kind: str, name: str, facts: Any) -> Row:
 def _codec(codec: Any) -> Row:
     return {
         "description": codec.info.description,
+        "remark": codec.remark(),
         "kind": codec.info.kind,
         "sample_rate_hz": codec.info.sample_rate_hz,
         "licence": codec.info.licence,

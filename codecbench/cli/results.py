@@ -58,19 +58,3 @@ def export(out: Path, parquet: Path | None, csv: Path | None) -> None:
         raise StorageError(
             f"cannot write {parquet or csv}: {error.strerror or error}; choose another path"
         ) from None
-
-
-@click.command(name="check-published")
-@_RUN
-@_PUBLISHED
-@click.option("--strict", is_flag=True, help="Exit with 1 if a score is flagged.")
-def check_published(out: Path, published: Path | None, strict: bool) -> int:
-    """Name the scores of RUN outside what papers give for the same codec, rate and test set."""
-    from codecbench.published import check_published as check
-    from codecbench.published import load_published
-
-    flags = check(load_run(out), load_published(published))
-    for flag in flags:
-        click.echo(str(flag))
-    note(f"{len(flags)} scores outside published bands")
-    return 1 if strict and flags else 0

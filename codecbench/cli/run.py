@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from codecbench import manifest as manifests
+from codecbench import weights as weights_lookup
 from codecbench.cell import Task
 from codecbench.cli.progress import Progress, note
 from codecbench.dataset import Dataset, load_dataset
@@ -116,6 +118,11 @@ def _how(command: Command) -> Command:
 )
 @click.option("--tolerance", default="10%", show_default=True, help="How far off --kbps a point may be.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/SET]")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with model files by codec, DIR/<codec>/; sets CODECBENCH_WEIGHTS.",
+)
 @_how
 def run(
     *,
@@ -124,6 +131,7 @@ def run(
     kbps: str,
     tolerance: str,
     out: Path | None,
+    weights: Path | None,
     metrics: str,
     limit: int | None,
     **how: Any,
@@ -133,6 +141,9 @@ def run(
     Records go to OUT/records.jsonl the moment they exist; the same command continues an interrupted run.  The
     table is printed and written to OUT/table.csv.
     """
+    if weights is not None:
+        # The environment is what workers inherit.
+        os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
     whole = load_dataset(data)
     options = _options(out or Path("runs") / whole.name, **how)
     plan = make_plan(

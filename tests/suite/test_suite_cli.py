@@ -407,3 +407,12 @@ def test_documentation_covers_every_command_and_option() -> None:
         assert f"## codecbench {name}\n" in text
     for option in ("--codecs", "--tolerance", "--rerun", "--single-file", "--parquet", "--kind"):
         assert option in text
+
+
+def test_weights_names_the_folder_with_model_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CODECBENCH_WEIGHTS", "")
+    (tmp_path / "encodec").mkdir()
+    assert status_of(["run", "--codecs", "encodec", "--weights", str(tmp_path), "--metrics", "stoi"]) == 1
+    assert f"{tmp_path / 'encodec'} " in capsys.readouterr().err

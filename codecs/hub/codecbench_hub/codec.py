@@ -117,6 +117,10 @@ class HubCodec(Codec):
         kind: type[drivers.Driver] = getattr(drivers, self.model.driver)
         return kind
 
+    def remark(self) -> str:
+        """Return whether the package by the model's authors can be used as well."""
+        return original.status(self.model) if self.model.original else ""
+
     def _package(self) -> str:
         return original.PACKAGES[self.model.original] if self.backend == ORIGINAL else self.model.package
 
@@ -136,10 +140,9 @@ def _parse(model: HubModel, argument: str) -> tuple[str, str]:
 
 
 def _info(model: HubModel, package: str) -> CodecInfo:
-    note = f"; {original.status(model)}" if model.original else ""
     return CodecInfo(
         name=model.name,
-        description=model.description + note,
+        description=model.description,
         version=f"{package}-{_version(package)}",
         sample_rate_hz=model.sample_rate_hz,
         licence=model.licence,
