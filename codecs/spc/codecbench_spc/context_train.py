@@ -67,9 +67,9 @@ class ContextRecipe:
     batch: int = 2048
     learning_rate: float = 3e-3
     final_learning_rate: float = 1e-4
-    dimension: int = 24
+    dimension: int = 22
     hidden: int = 192
-    last: int = 96
+    last: int = 88
     shares: tuple[float, ...] = (0.55, 0.15, 0.15, 0.15)
     cut: float = 0.3
     hours: float = 3.0
