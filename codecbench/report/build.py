@@ -6,20 +6,19 @@ PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/`
 
 from __future__ import annotations
 
-import collections
-import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from codecbench import results
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.report import comparisons, data, figures, methods, page, paper, pictures, render, tables
-from codecbench.report.assets import Assets
+from codecbench.report.assets import Assets, data_uri, slug
+from codecbench.report.context import CAPTIONS, Findings, page_context
+from codecbench.report.listening import answered
 from codecbench.report.payload import embed, payload
 from codecbench.report.style import marks
 from codecbench.store import Run
@@ -38,7 +37,7 @@ def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: 
     to : Path
         The report's folder; an earlier report there is replaced, anything else is not.
     single_file : bool
-        Put audio, spectrograms and figures into the page instead of beside it.
+        Put audio, spectrograms, figures and tables into the page, which then may travel alone.
     published : Path, optional
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
 
@@ -51,6 +50,8 @@ def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: 
     """
     run = data.load([Path(folder) for folder in runs])
     literature = results.table(results.read_published(published or _repository_results()))
+    literature = literature[literature["metric"].isin(run.manifest["metrics"])]
+    findings = _findings(run, literature, runs)
     to = Path(to)
     if to.exists() and any(to.iterdir() if to.is_dir() else [to]) and not (to / MARKER).is_file():
         raise InvalidInput(f"{to}: not an earlier report, so it is not replaced; choose another folder")
@@ -59,7 +60,7 @@ def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: 
         with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as scratch:
             made = Path(scratch) / "report"
             made.mkdir()
-            _write(run, literature, made, single_file)
+            _write(run, findings, made, single_file)
             _replace(made, to, Path(scratch) / "old")
     except OSError as error:
         raise StorageError(
@@ -68,40 +69,49 @@ def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: 
     return to / "index.html"
 
 
-def _write(run: Run, literature: pd.DataFrame, to: Path, single_file: bool) -> None:
+def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findings:
     summary = tables.summary(run)
-    table = paper.paper_table(run, summary)
-    pairs, deltas = comparisons.pairs(run), comparisons.deltas(run)
-    lags, failures = comparisons.lags(run), comparisons.failures(run)
-    known = literature[literature["metric"].isin(run.manifest["metrics"])]
-    drawn = marks([*data.ordered(list(run.manifest["codecs"])), *known["codec"].unique()])
-    folder = to / "tables"
-    folder.mkdir()
-    for name, text in (
-        ("md", render.markdown(table)),
-        ("csv", render.csv(table)),
-        ("tex", render.latex(table)),
-    ):
-        (folder / f"table.{name}").write_text(text, encoding="utf-8")
-    frames = {"summary": summary, "pairs": pairs, "bd": deltas, "lags": lags, "failures": failures}
-    for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
-    shown = figures.write_figures(run, summary, known, drawn, to / "figures")
+    return Findings(
+        summary=summary,
+        table=paper.paper_table(run, summary),
+        pairs=comparisons.pairs(run),
+        deltas=comparisons.deltas(run),
+        lags=comparisons.lags(run),
+        failures=comparisons.failures(run),
+        published=literature,
+        heard=tuple(answered(runs)),
+    )
+
+
+def _write(run: Run, findings: Findings, to: Path, single_file: bool) -> None:
+    drawn = marks([*data.ordered(list(run.manifest["codecs"])), *findings.published["codec"].unique()])
+    _write_tables(findings, to / "tables")
+    shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
     assets = Assets(to, single_file)
-    context = _context(run, table, lags, failures)
-    context["published"] = len(known)
-    context["figures"] = _figures(shown, to, assets)
-    context["data"] = embed(
-        payload(
-            run, {"summary": summary, "pairs": pairs, "deltas": deltas, "published": known}, drawn, assets
-        )
-    )
+    frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
+    context = page_context(run, findings) | {
+        "figures": _shown_figures(shown, to, assets),
+        "downloads": _downloads(to / "tables", single_file),
+        "embedded": single_file,
+        "data": embed(payload(run, frames, drawn, assets)),
+    }
     (to / "index.html").write_text(page.render(context), encoding="utf-8")
-    (to / "report.md").write_text(_markdown(run, table, shown), encoding="utf-8")
-    (to / MARKER).write_text(
-        "made by codecbench report; replaced as a whole when made again\n", encoding="utf-8"
-    )
+    (to / "report.md").write_text(_markdown(run, findings.table, shown), encoding="utf-8")
+    (to / MARKER).write_text("made by codecbench report; replaced whole when made again\n", encoding="utf-8")
+
+
+def _write_tables(findings: Findings, folder: Path) -> None:
+    folder.mkdir()
+    texts = {"md": render.markdown, "csv": render.csv, "tex": render.latex}
+    for kind, write in texts.items():
+        (folder / f"table.{kind}").write_text(write(findings.table), encoding="utf-8")
+    frames = {
+        "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
+        "failures": findings.failures,
+    } | {f"listening-{slug(test.name)}": test.table for test in findings.heard}  # fmt: skip
+    for name, frame in frames.items():
+        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
 
 
 def _replace(made: Path, to: Path, old: Path) -> None:
@@ -117,73 +127,32 @@ def _replace(made: Path, to: Path, old: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _context(run: Run, table: paper.PaperTable, lags: pd.DataFrame, failures: pd.DataFrame) -> dict[str, Any]:
-    manifest = run.manifest
-    speakers = len({item["speaker"] for item in manifest["utterances"]})
-    reasons = collections.Counter(failures["reason"]).most_common(6)
+def _downloads(folder: Path, embedded: bool) -> Mapping[str, str]:
+    """Return name and address of every table, those laid out for papers first."""
+    listed = sorted(folder.iterdir(), key=lambda path: (path.stem != "table", path.name))
     return {
-        "title": f"Speech codecs on {manifest['dataset']['name']}",
-        "dataset": manifest["dataset"],
-        "codecs": manifest["codecs"],
-        "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
-        "utterances": manifest["utterances"],
-        "seconds": sum(item["seconds"] for item in manifest["utterances"]),
-        "speakers": speakers,
-        "failures": failures.to_dict("records"),
-        "reasons": reasons,
-        "lags": lags.to_dict("records"),
-        "metric_labels": {name: metric["label"] for name, metric in manifest["metrics"].items()},
-        "finished": manifest.get("finished") or "not finished",
-        "table": table,
-        "fixed": paper.fixed,
-        "with_audio": any(item["audio"] for item in manifest["utterances"]),
-        "unavailable": manifest["unavailable"],
-        "unmatched": manifest["unmatched"],
-        "methods": methods.paragraphs(run),
-        "bibtex": methods.bibtex(run),
-        "command": shlex.join(str(word) for word in manifest["command"]),
-        "machine": manifest["machine"],
-        "versions": manifest["versions"],
-        "git": manifest["git"],
+        path.name: data_uri(path.read_bytes(), path.suffix) if embedded else f"tables/{path.name}"
+        for path in listed
     }
 
 
-def _figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[str, str]]:
+def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[str, str]]:
     """Return what the page shows of each figure; the single metrics' charts are left to the live ones."""
     shown = []
     for name in names:
         if name in CAPTIONS:
-            kind = "png" if name in pictures.RASTER else "svg"
-            path = to / "figures" / f"{name}.{kind}"
+            path = to / "figures" / f"{name}.{'png' if name in pictures.RASTER else 'svg'}"
             source = assets.write(path.read_bytes(), f"figures/{path.name}")
-            table = next((to / "figures").glob(f"{name}.csv*")).name
-            shown.append({"name": name, "src": source, "caption": CAPTIONS[name], "data": table})
+            shown.append({"name": name, "src": source, "caption": CAPTIONS[name]})
     return shown
 
 
-CAPTIONS = {
-    "rate-quality": "Quality over measured bitrate, with 95 % intervals; hollow points are published.",
-    "distribution": "Spread over utterances: 5 to 95 %, the middle half, and the median.",
-    "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
-    "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
-    "spectrograms": "One utterance through each codec: spectrogram and mel spectrogram.",
-    "tokens": "The tokens of that utterance as pictures: streams upwards, time to the right.",
-}
-
-
 def _markdown(run: Run, table: paper.PaperTable, shown: Sequence[str]) -> str:
-    """Return the report as Markdown: main plot, table, methods."""
+    """Return the report as Markdown: main plot, table, other figures, methods."""
     name = render.escape_markdown(str(run.manifest["dataset"]["name"]))
-    parts = [
-        f"# Speech codecs on {name}",
-        "![Quality over bitrate](figures/rate-quality.svg)",
-        render.markdown(table),
-    ]
-    parts += [
-        f"![{CAPTIONS[item]}](figures/{item}.png)"
-        for item in shown
-        if item in CAPTIONS and item != "rate-quality"
-    ]
+    parts = [f"# Speech codecs on {name}"]
+    images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
+    parts += [*images[:1], render.markdown(table), *images[1:]]
     parts += ["## Methods", *[render.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"
 

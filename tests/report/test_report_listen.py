@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
+from codecbench import report
 from codecbench.errors import InvalidInput
 from codecbench.listen import export, read_answers
 from codecbench.listen.export import low_pass
+from codecbench.report import figures, pictures
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,24 @@ def test_abx_answers_are_tested_against_guessing(run: Path, tmp_path: Path) -> N
     assert table.loc["opus@6", "p_value"] == pytest.approx(2**-10)
     assert table.loc["spc@7.5", "mean"] == 0.5
     assert table.loc["spc@7.5", "p_value"] == pytest.approx(638 / 1024)
+
+
+def test_answers_beside_a_key_in_the_run_enter_the_report(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    folder = copied / "listening" / "first round"
+    export(copied, folder, "mushra", points=["opus@6", "spc@7.5"], trials=4)
+    mushra_answers(folder / "mushra.csv", folder / "key.json", {"l1": 100.0, "l2": 95.0, "l3": 50.0})
+    page = report.build([copied], tmp_path / "r")
+    text = page.read_text(encoding="utf-8")
+    assert "first round" in text
+    assert "1 listener left out" in text
+    table = pd.read_csv(page.parent / "tables" / "listening-first-round.csv")
+    assert list(table["condition"])[:2] == ["reference", "opus@6"]
 
 
 def test_x_is_one_of_the_two_clips_bit_by_bit(run: Path, tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What the page's template is given: the run in words and numbers, ready to print."""
+
+from __future__ import annotations
+
+import collections
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from codecbench.report import methods, paper
+from codecbench.report.listening import Answered
+from codecbench.store import Run
+
+CAPTIONS = {
+    "rate-quality": "Quality over measured bitrate, with 95 % intervals; hollow points are published.",
+    "distribution": "Spread over utterances: 5 to 95 %, the middle half, and the median.",
+    "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
+    "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
+    "spectrograms": "One utterance through each codec: spectrogram and mel spectrogram.",
+    "tokens": "The tokens of that utterance as pictures: streams upwards, time to the right.",
+}
+"""The figures that the page shows, with what they show."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything computed from a run before anything is drawn or written."""
+
+    summary: pd.DataFrame
+    table: paper.PaperTable
+    pairs: pd.DataFrame
+    deltas: pd.DataFrame
+    lags: pd.DataFrame
+    failures: pd.DataFrame
+    published: pd.DataFrame
+    heard: tuple[Answered, ...]
+
+
+def page_context(run: Run, findings: Findings) -> dict[str, Any]:
+    """Return the template's variables, except those that depend on written files."""
+    manifest = run.manifest
+    utterances = manifest["utterances"]
+    return {
+        "title": f"Speech codecs on {manifest['dataset']['name']}",
+        "dataset": manifest["dataset"],
+        "codecs": manifest["codecs"],
+        "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
+        "utterances": utterances,
+        "seconds": sum(item["seconds"] for item in utterances),
+        "speakers": len({item["speaker"] for item in utterances}),
+        "with_audio": any(item["audio"] for item in utterances),
+        "finished": manifest.get("finished") or "not finished",
+        "published": len(findings.published),
+        "table": findings.table,
+        "fixed": paper.fixed,
+        "metric_labels": {name: metric["label"] for name, metric in manifest["metrics"].items()},
+        "lags": findings.lags.to_dict("records"),
+        "failures": findings.failures.to_dict("records"),
+        "reasons": collections.Counter(findings.failures["reason"]).most_common(6),
+        "unavailable": manifest["unavailable"],
+        "unmatched": manifest["unmatched"],
+        "heard": [
+            {"name": test.name, "kind": test.kind, "rows": test.table.to_dict("records")}
+            for test in findings.heard
+        ],
+        "methods": methods.paragraphs(run),
+        "bibtex": methods.bibtex(run),
+        "command": shlex.join(str(word) for word in manifest["command"]),
+        "machine": manifest["machine"],
+        "versions": manifest["versions"],
+        "git": manifest["git"],
+    }
