@@ -57,7 +57,9 @@ def test_a_run_leaves_logs_audio_states_and_checkpoints(finished):
     assert {"mel", "adversarial", "features", "discriminator", "val_stoi", "val_pesq_wb"} <= {
         n for _, n in logged
     }
-    assert {"perplexity", "val_used", "val_mel_l1_6"} <= {n for _, n in losses_of(out, "vqvae")}
+    assert {"commitment", "val_used", "val_entropy_bits", "val_mel_l1_6"} <= {
+        n for _, n in losses_of(out, "vqvae")
+    }
 
 
 def test_checkpoints_tell_their_training(finished):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import torch
 from lightning.fabric import Fabric
 
 from .mel import SAMPLE_RATE_HZ
-from .recipe import Recipe, load_recipe
+from .recipe import Recipe
 from .stage_vocoder import VocoderStage
 from .stage_vqvae import VqvaeStage
 from .stages import Stage
@@ -46,18 +45,8 @@ def audio_per_second(recipe: Recipe, stage: Stage, steps: int) -> float:
     return steps * wave.numel() / SAMPLE_RATE_HZ / (time.perf_counter() - began)
 
 
-@click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--steps", default=5, show_default=True)
-def main(recipe: Path, steps: int) -> None:
-    """Measure the stages of RECIPE."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+def report_speed(recipe: Recipe, steps: int = 5) -> None:
+    """Print a line for each stage of a recipe."""
     click.echo("stage                 s of audio / s")
-    loaded = load_recipe(recipe)
-    for label, stage in variants(loaded):
-        click.echo(f"{label:<21} {audio_per_second(loaded, stage, steps):14.1f}")
-
-
-if __name__ == "__main__":
-    main()
+    for label, stage in variants(recipe):
+        click.echo(f"{label:<21} {audio_per_second(recipe, stage, steps):14.1f}")

@@ -15,7 +15,8 @@ import torch
 from lightning.fabric import Fabric
 
 from .data import SpeechBatches
-from .recipe import Recipe, load_recipe
+from .perf import report_speed
+from .recipe import Recipe, load_recipe, shipped_recipe
 from .stage_vocoder import VocoderStage
 from .state import Progress
 from .train import Keeper, one_step
@@ -56,15 +57,19 @@ def race(recipe: Recipe, generator: str, minutes: float, folder: Path) -> dict[s
 
 
 @click.command()
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("what", default="race", type=click.Choice(["race", "perf"]))
+@click.option("--recipe", type=click.Path(path_type=Path), help="Default: the shipped cpu.toml.")
 @click.option("--minutes", default=5.0, show_default=True, help="Processor time of each generator.")
 @click.option("--generator", "generators", multiple=True, help="Only this one (repeatable).")
 @click.option("--out", default="runs/race", type=click.Path(path_type=Path), show_default=True)
-def main(recipe: Path, minutes: float, generators: tuple[str, ...], out: Path) -> None:
-    """Race the generators of RECIPE's vocoder stage on one core."""
+def main(what: str, recipe: Path | None, minutes: float, generators: tuple[str, ...], out: Path) -> None:
+    """Race the vocoder's generators on one core; `perf`: measure how fast the stages train."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    loaded = load_recipe(recipe)
+    loaded = load_recipe(recipe or shipped_recipe("cpu"))
+    if what == "perf":
+        report_speed(loaded)
+        return
     click.echo("generator        minutes  steps   STOI  PESQ-WB")
     for generator in generators or tuple(GENERATORS):
         found = race(loaded, generator, minutes, out)

@@ -158,6 +158,13 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     return recipe
 
 
+def shipped_recipe(name: str) -> Path:
+    """File of a recipe that comes with the package: beside its modules in a wheel, else in the sources."""
+    package = Path(__file__).resolve().parent
+    inside = package / "recipes"
+    return (inside if inside.is_dir() else package.parent / "recipes") / f"{name}.toml"
+
+
 def read_table(path: Path) -> dict[str, Any]:
     """A TOML file, over the one beside it that its key `base` names, if any."""
     try:

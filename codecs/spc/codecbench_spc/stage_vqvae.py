@@ -14,7 +14,7 @@ from . import losses
 from .discriminators import PatchDiscriminator
 from .mel import log_mel
 from .model import VQVAE
-from .quantizer import TOKEN_BITS
+from .quantizer import TOKEN_BITS, Codebook
 from .recipe import Recipe, StageConfig
 from .stages import Average, optimizer_of
 from .validate import Wave, mel_distance
@@ -46,10 +46,10 @@ class VqvaeStage:
         """One step of the VQ-VAE and, from its time on, of the PatchGAN."""
         mel = log_mel(wave)
         bits = draw_bits(len(mel), self.config.full_rate).to(mel.device)
-        made, codes, terms = self.vqvae(mel, bits, quantize=step >= self.config.quantize_from)
+        made, _, terms = self.vqvae(mel, bits, quantize=step >= self.config.quantize_from)
         if self.lpips is not None:
             terms["lpips"] = self.lpips(mel, made)
-        logged = {"perplexity": perplexity(codes, 1 << TOKEN_BITS[0])} if codes.numel() else {}
+        logged = {}
         if step >= self.config.adversarial_from:
             logged["discriminator"] = self.critic_step(mel, made.detach())
             reconstruction = losses.weighted_sum(terms, self.config.weights)
@@ -87,9 +87,13 @@ class VqvaeStage:
             f"mel_l1_{bits}": mel_distance(waves, partial(reconstruct, model, bits=bits), self.fabric.device)
             for bits in TOKEN_BITS
         }
-        codes = torch.cat([tokens(model, wave, self.fabric.device) for wave in waves])
-        scores["used"] = float(len(torch.bincount(codes).nonzero())) / (1 << TOKEN_BITS[0])
-        scores["entropy_bits"] = float(perplexity(codes, 1 << TOKEN_BITS[0]).log2())
+        codes = torch.cat([tokens(model, wave, self.fabric.device) for wave in waves], dim=1)
+        sizes = [book.size for book in model.modules() if isinstance(book, Codebook)]
+        # The one codebook serves all rows; of the residual ones, each has a row of its own.
+        rows = codes.view(1, -1) if len(sizes) == 1 else codes
+        pairs = list(zip(rows, sizes, strict=True))
+        scores["used"] = sum(len(row.unique()) / size for row, size in pairs) / len(sizes)
+        scores["entropy_bits"] = float(sum(perplexity(row, size).log2() for row, size in pairs) / len(sizes))
         scores["score"] = -scores[f"mel_l1_{TOKEN_BITS[0]}"]
         return scores, []
 
@@ -113,9 +117,9 @@ def reconstruct(model: nn.Module, mel: Tensor, bits: int = TOKEN_BITS[0]) -> Ten
 
 @torch.no_grad()
 def tokens(model: nn.Module, wave: Wave, device: torch.device) -> Tensor:
-    """All tokens of a wave at the full rate, in one row."""
+    """Tokens `[N, T/4]` of a wave at the full rate."""
     assert isinstance(model, VQVAE)
-    return model.encode(log_mel(torch.from_numpy(wave)[None].to(device))).flatten()
+    return model.encode(log_mel(torch.from_numpy(wave)[None].to(device)))[0]
 
 
 def perplexity(codes: Tensor, size: int) -> Tensor:
