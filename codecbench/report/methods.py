@@ -43,7 +43,7 @@ def paragraphs(run: Run) -> list[str]:
     return [
         f"Codecs were compared with codecbench {manifest['codecbench']} on {len(manifest['utterances'])} "
         f"utterances ({minutes:.1f} minutes) of {kind} by {speakers} speakers from {data['name']} "
-        f"(licence: {data['licence']}; content hash {data['revision'][:12]}{sample}).",
+        f"(licence: {data['licence'] or 'not stated'}; content hash {data['revision'][:12]}{sample}).",
         "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from "
         "those bytes; the bitrate is that of the coded payload without container. "
         + _codecs(manifest["codecs"]),

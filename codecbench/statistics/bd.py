@@ -26,7 +26,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from codecbench.statistics.bootstrap import (
-    FEWEST_CLUSTERS,
     RESAMPLES,
     Floats,
     Interval,
@@ -272,7 +271,7 @@ def _pooled_weights(speakers: NDArray[Any], resamples: int, seed: int) -> Floats
 
 def _tail(groups: int, level: float = 0.95) -> float:
     """Return the share beyond each percentile limit, widened for the number of clusters ([4]_)."""
-    if groups < FEWEST_CLUSTERS:
+    if groups < 2:
         return 0.0
     student = stats.t.ppf(0.5 + level / 2, groups - 1)
     return float(stats.norm.cdf(-math.sqrt(groups / (groups - 1)) * student))

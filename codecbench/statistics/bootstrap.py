@@ -25,7 +25,11 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 1999
 FEWEST_CLUSTERS = 6
-"""Below this many clusters too many resamples repeat one cluster; the t interval takes over."""
+"""Below this many clusters too many resamples repeat one cluster; Student's t takes over."""
+LEAST_ERROR = 0.5
+"""A resample's standard error counts as at least this share of the sample's.  Resamples that miss an outlying
+speaker have next to none, and dividing by it would put the limits far outside the data; in simulations the
+floor leaves the coverage as it is."""
 
 
 class Interval(NamedTuple):
@@ -49,9 +53,9 @@ def bootstrap_mean(
 
     Clusters (speakers) are drawn with replacement; each resample's mean is divided by its own linearised
     cluster-robust standard error, and the quantiles of those ratios make the limits.  Unlike percentile
-    limits they keep their coverage with the 20 to 30 speakers of a usual test set.  With two to five clusters
-    the limits are those of Student's t on the same standard error; with a single cluster each utterance
-    counts as its own, and the interval then speaks for that voice alone.
+    limits they keep their coverage with the 20 to 30 speakers of a usual test set.  With fewer clusters the
+    limits are those of Student's t on the same standard error; with a single cluster each utterance counts as
+    its own, and the interval then speaks for that voice alone.
 
     Parameters
     ----------
@@ -134,8 +138,7 @@ def _limits(sums: Floats, counts: Floats, level: float, resamples: int, seed: in
         half = float(stats.t.ppf(1 - tail, groups - 1)) * error
         return float(mean - half), float(mean + half)
     means, errors = _standard_error(resample_counts(groups, resamples, seed), sums, counts)
-    usable = errors > 1e-9 * error
-    ratios = (means[usable] - mean) / errors[usable]
+    ratios = (means - mean) / np.maximum(errors, LEAST_ERROR * error)
     lower, upper = np.quantile(ratios, [tail, 1 - tail])
     # The quantiles change sides: a resample above the mean says the truth may lie below.
     return float(mean - upper * error), float(mean - lower * error)

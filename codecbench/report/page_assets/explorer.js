@@ -18,9 +18,9 @@ function rateChoices() {
 function startExplorer() {
   const rates = rateChoices();
   const own = DATA.points.find((point) => point.own && point.kbps !== null);
-  const fullest = [...rates].sort((a, b) => pointsNear(b).length - pointsNear(a).length)[0];
+  const fullest = [...rates].sort((a, b) => pointsNear(b).length - pointsNear(a).length || Math.abs(Math.log(a / 6)) - Math.abs(Math.log(b / 6)))[0];
   explorer.rate = own ? Math.round(own.kbps * 10) / 10 : fullest ?? null;
-  if (DATA.points.length <= 9) explorer.rate = null;
+  if (DATA.points.length <= 9 || pointsNear(explorer.rate).length < 2) explorer.rate = null;
   fillSelect(document.getElementById("rate"), [["", "all points"], ...rates.map((rate) => [String(rate), `about ${rate} kbit/s`])], explorer.rate === null ? "" : String(explorer.rate));
   fillSelect(document.getElementById("metric"), metricOptions(), DATA.metrics[0].name);
   fillSelect(document.getElementById("extremes-metric"), metricOptions(), DATA.metrics[0].name);
