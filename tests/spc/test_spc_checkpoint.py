@@ -146,6 +146,8 @@ def test_shipped_checkpoints_are_whole_and_small():
         pytest.skip(f"no checkpoints in {folder}")
     assert sum(path.stat().st_size for path in paths) < 12_000_000
     for path in paths:
+        if path.name.endswith("-context.safetensors"):
+            continue
         found = checkpoint.load(path)
         assert found.summary["stages"][0]["steps"] > 0
         if "vqvae" in found.groups:

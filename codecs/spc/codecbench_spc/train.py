@@ -157,16 +157,21 @@ def set_learning_rates(stage: Stage, step: int) -> None:
 
 
 class Log:
-    """Losses and scores of a stage: CSV to read back, TensorBoard to look at, sample audio."""
+    """Losses and scores of a stage: CSV to read back, TensorBoard to look at, sample audio.
 
-    def __init__(self, folder: Path, stage: str) -> None:
+    Of several processes the first one writes.
+    """
+
+    def __init__(self, folder: Path, stage: str, writes: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.stage = folder, stage
-        self.board = SummaryWriter(str(folder / "tensorboard" / stage))
+        self.board = SummaryWriter(str(folder / "tensorboard" / stage)) if writes else None
         self.file = folder / f"{stage}.csv"
 
     def write(self, progress: Progress, values: Mapping[str, float]) -> None:
         """Append one row a value: step, seconds, name, value."""
+        if self.board is None:
+            return
         with self.file.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             for name, value in values.items():
@@ -175,13 +180,16 @@ class Log:
 
     def audio(self, progress: Progress, waves: Sequence[Wave]) -> None:
         """Replace the sample audio by the first few waves of a validation."""
+        if self.board is None:
+            return
         for index, wave in enumerate(waves[:4]):
             soundfile.write(self.folder / f"{self.stage}-{index}.wav", wave, SAMPLE_RATE_HZ)
             self.board.add_audio(f"{self.stage}/{index}", wave, progress.step, SAMPLE_RATE_HZ)
 
     def close(self) -> None:
         """Flush the board."""
-        self.board.close()
+        if self.board is not None:
+            self.board.close()
 
 
 class Keeper:
@@ -197,7 +205,8 @@ class Keeper:
         scores, made = self.stage.validate(self.waves)
         log.write(progress, {f"val_{key}": value for key, value in scores.items()})
         log.audio(progress, made)
-        say(f"{self.name} {progress.step}: " + json.dumps({k: round(v, 4) for k, v in scores.items()}))
+        if self.fabric.is_global_zero:
+            say(f"{self.name} {progress.step}: " + json.dumps({k: round(v, 4) for k, v in scores.items()}))
         if scores["score"] > progress.best:
             progress.best, progress.scores = scores["score"], scores
             self.save("best", progress)
@@ -227,10 +236,10 @@ def run_stage(
     config = stage.config
     batches = SpeechBatches.of_stage(recipe, name, config, fabric.global_rank)
     progress = load_state(resume, stage.modules, stage.optimizers) if resume else Progress()
-    keeper, log = Keeper(fabric, recipe, name, stage, folder), Log(folder, name)
+    keeper, log = Keeper(fabric, recipe, name, stage, folder), Log(folder, name, fabric.is_global_zero)
     began = time.monotonic() - progress.seconds
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), disable=quiet) as bar:
+    with Bar(*columns, console=Console(stderr=True), disable=quiet or not fabric.is_global_zero) as bar:
         task = bar.add_task(name, total=config.steps, completed=progress.step)
         while progress.step < config.steps:
             terms = one_step(fabric, recipe, stage, batches.batch(progress.step), progress.step)
