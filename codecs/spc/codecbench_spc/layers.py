@@ -100,10 +100,19 @@ class CausalDepthwise2d(CausalConv2d):
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         """`[B, C, F, T]` -> `[B, C, F, T]`."""
-        if x.dtype == torch.float64:
-            # Without a vectorised kernel for this type, the plain layout is five times faster on a CPU.
-            return super().forward(x.contiguous(), state).contiguous(memory_format=torch.channels_last)
-        return super().forward(x, state)
+        if x.dtype != torch.float64:
+            return super().forward(x, state)
+        # This type has no vectorised kernel: a sum of shifted maps, channels last, takes half the time.
+        rows, steps = self.conv.kernel_size
+        padded = functional.pad(with_past(self, x, self.past, state), (0, 0, rows // 2, rows // 2))
+        source = padded.permute(0, 2, 3, 1)
+        weight = self.conv.weight[:, 0].permute(1, 2, 0).contiguous()
+        total = torch.zeros_like(x).permute(0, 2, 3, 1) + self.conv.get_parameter("bias")
+        for row in range(rows):
+            for step in range(steps):
+                window = source[:, row : row + x.shape[2], step : step + x.shape[3]]
+                total = total.addcmul_(window, weight[row, step])
+        return total.permute(0, 3, 1, 2)
 
 
 class ConvNextBlock(nn.Module):
