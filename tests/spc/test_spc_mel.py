@@ -62,3 +62,11 @@ def test_last_patch_needs_704_samples():
     first, second = mel.log_mel(wave), mel.log_mel(changed)
     assert torch.equal(first[:, :, :8], second[:, :, :8])
     assert not torch.equal(first[:, :, :12], second[:, :, :12])
+
+
+def test_what_inference_cached_serves_training_too():
+    with torch.inference_mode():
+        mel.filterbank_tensor(64, 7, torch.float32, torch.device("cpu"))
+        mel.hann_window(36, torch.float32, torch.device("cpu"))
+    assert not mel.filterbank_tensor(64, 7, torch.float32, torch.device("cpu")).is_inference()
+    assert not mel.hann_window(36, torch.float32, torch.device("cpu")).is_inference()

@@ -59,13 +59,16 @@ def mel_filterbank(n_fft: int, n_mels: int, sample_rate_hz: int = SAMPLE_RATE_HZ
 @lru_cache(maxsize=64)
 def filterbank_tensor(n_fft: int, n_mels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """`mel_filterbank` as a tensor, made once for each device and type."""
-    return torch.from_numpy(mel_filterbank(n_fft, n_mels)).to(device=device, dtype=dtype)
+    # A tensor made in inference mode could not serve training in the same process later.
+    with torch.inference_mode(mode=False):
+        return torch.from_numpy(mel_filterbank(n_fft, n_mels)).to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=64)
 def hann_window(length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Periodic Hann window, made once for each device and type."""
-    return torch.hann_window(length, dtype=torch.float64).to(device=device, dtype=dtype)
+    with torch.inference_mode(mode=False):
+        return torch.hann_window(length, dtype=torch.float64).to(device=device, dtype=dtype)
 
 
 def frame_count(samples: int) -> int:
