@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 RATE_TICKS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+SPEED_TICKS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 def write_figures(
@@ -81,9 +82,8 @@ def rate_quality(
                 axis.plot(known["kbps"], known["mean"], linestyle="", marker=mark.marker,
                           markerfacecolor="none", markeredgecolor=mark.colour, zorder=2)  # fmt: skip
             rows += literature.to_dict("records")
-            _rate_axis(
-                axis, [*summary["payload_kbps"][~summary["codec"].map(is_ground_truth)], *literature["kbps"]]
-            )
+            rates = [*summary["payload_kbps"][~summary["codec"].map(is_ground_truth)], *literature["kbps"]]
+            _log_axis(axis, rates, RATE_TICKS, "kbit/s, measured payload")
         literature = published[published["metric"].isin(chosen)]
         _legend(
             figure, ordered(list(run.manifest["codecs"])), marks, hollow=list(literature["codec"].unique())
@@ -108,8 +108,7 @@ def speed_quality(
             for codec, part in table.groupby("codec", sort=False):
                 mark = marks[str(codec)]
                 axis.plot(part["rtf"], part[metric], linestyle="", marker=mark.marker, color=mark.colour)
-            axis.set_xscale("log")
-            axis.set_xlabel("real-time factor, lower is faster")
+            _log_axis(axis, table["rtf"].tolist(), SPEED_TICKS, "real-time factor, lower is faster")
         _legend(figure, list(table["codec"].unique()), marks, lines=False)
     return figure, table[["codec", "point", "payload_kbps", "rtf_encode", "rtf_decode", "rtf", *metrics]]
 
@@ -238,15 +237,16 @@ def _rows(curve: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _rate_axis(axis: Axes, rates: list[float]) -> None:
+def _log_axis(axis: Axes, values: list[float], places: Sequence[float], label: str) -> None:
+    """Scale the x axis to the values; ticks stand at those of the places that lie among them."""
     from matplotlib.ticker import NullLocator
 
     axis.set_xscale("log")
-    axis.set_xlabel("kbit/s, measured payload")
-    known = np.array([rate for rate in rates if np.isfinite(rate) and rate > 0])
+    axis.set_xlabel(label)
+    known = np.array([value for value in values if np.isfinite(value) and value > 0])
     if known.size:
         low, high = known.min() / 1.15, known.max() * 1.15
-        ticks = [tick for tick in RATE_TICKS if low <= tick <= high] or [float(known[0])]
+        ticks = [tick for tick in places if low <= tick <= high] or [float(known[0])]
         axis.set_xlim(low, high)
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.xaxis.set_minor_locator(NullLocator())
