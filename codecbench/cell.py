@@ -275,9 +275,8 @@ def _timed(device: str, work: Callable[[], T]) -> tuple[T, float]:
 def _synchronise(device: str) -> None:
     """Wait for the accelerator, so that time is taken of work done, not of work queued."""
     torch = sys.modules.get("torch")
-    kind = device.partition(":")[0]
-    if torch is not None and kind in {"cuda", "mps"}:
-        getattr(torch, kind).synchronize()
+    if torch is not None and device != "cpu" and torch.accelerator.is_available():
+        torch.accelerator.synchronize()
 
 
 def _finite(value: float) -> float | None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from codecbench_spc.context import ContextModel, IntegerNetwork
 from codecbench_spc.context_tables import NEIGHBOURS, RATES, Tables
+
+
+@pytest.fixture(autouse=True)
+def restore_arithmetic() -> Iterator[None]:
+    """Undo what training sets for the whole process: denormals flushed to zero."""
+    yield
+    torch.set_flush_denormal(False)
 
 
 def random_tables(rows: int, codebook_size: int, seed: int = 0) -> Tables:

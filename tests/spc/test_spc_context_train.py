@@ -12,13 +12,14 @@ import soundfile
 import torch
 
 from codecbench.errors import InvalidInput
+from codecbench_spc.cli import train_context
 from codecbench_spc.codec import Spc
 from codecbench_spc.context import IntegerNetwork
 from codecbench_spc.context_network import ContextNetwork, rounded
 from codecbench_spc.context_tables import NEIGHBOURS
-from codecbench_spc.context_train import ContextRecipe, Grids, command, load_recipe, measure, train
+from codecbench_spc.context_train import ContextRecipe, Grids, load_recipe, measure, train
 
-SMALL = ContextRecipe(steps=90, batch=256, dimension=8, hidden=24, last=12, learning_rate=1e-2)
+SMALL = ContextRecipe(steps=180, batch=256, dimension=8, hidden=24, last=12, learning_rate=1e-2)
 
 
 def chained_grids(count: int, seed: int) -> list[dict[int, np.ndarray]]:
@@ -126,7 +127,7 @@ def test_the_command_makes_tables_that_the_codec_uses(
         "sources = { noise = 1.0 }\nheld_out = 2\n"
     )
     arguments = [str(recipe), "--checkpoint", str(tmp_path / "spc.safetensors")]
-    done = click.testing.CliRunner().invoke(command, arguments, catch_exceptions=False)
+    done = click.testing.CliRunner().invoke(train_context, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "8-ec: " in done.output
     codec = Spc(str(tmp_path / "spc.safetensors"))

@@ -1,7 +1,8 @@
-"""`codecbench train`: the stages of a recipe on this machine."""
+"""`codecbench train` and `train-context`: the stages of a recipe, and the context model, on this machine."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -95,3 +96,18 @@ def train(  # noqa: PLR0917 - one parameter for each option
         threads=threads,
         quiet=quiet,
     )
+
+
+@click.command("train-context")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Codec whose tokens are coded. Default: the shipped spc.",
+)
+@click.option("--minutes", type=float, default=math.inf, help="End training after so many minutes.")
+def train_context(recipe: Path, checkpoint: Path | None, minutes: float) -> None:
+    """Train the entropy coder's context model as RECIPE says and write it beside the checkpoint."""
+    from .context_train import train_shipped
+
+    train_shipped(recipe, checkpoint, minutes)

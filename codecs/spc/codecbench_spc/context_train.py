@@ -246,14 +246,23 @@ def training_grids(
     return grids[False], grids[True]
 
 
-@click.command("train-context")
-@click.argument("recipe_path", metavar="RECIPE.toml", type=click.Path(path_type=Path))
-@click.option(
-    "--checkpoint", type=click.Path(path_type=Path), help="Codec whose tokens are coded [shipped spc]."
-)
-@click.option("--minutes", type=float, default=math.inf, help="End training after so many minutes.")
-def command(recipe_path: Path, checkpoint: Path | None, minutes: float) -> None:
-    """Train the context model of a checkpoint's tokens and write NAME-context.safetensors beside it."""
+def train_shipped(recipe_path: Path, checkpoint: Path | None = None, minutes: float = math.inf) -> None:
+    """Train the context model of a checkpoint's tokens and write NAME-context.safetensors beside it.
+
+    Parameters
+    ----------
+    recipe_path : Path
+        A TOML file, see `ContextRecipe`.
+    checkpoint : Path or None
+        The codec whose tokens are coded; the shipped `spc` by default.
+    minutes : float
+        End training after so many minutes of wall-clock.
+
+    Raises
+    ------
+    InvalidInput
+        If the checkpoint has no grid of patches, or the recipe cannot be used.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
