@@ -163,7 +163,7 @@ def _metric(metric: Any) -> Manifest:
 
 def _machine() -> Mapping[str, Any]:
     return {
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),

@@ -8,7 +8,7 @@ import click
 
 from codecbench.cli.progress import note
 from codecbench.errors import StorageError
-from codecbench.store import load_run
+from codecbench.store import Run, load_run
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -20,12 +20,15 @@ _PUBLISHED = click.option(
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), help="Folder for the report.  [default: RUN/report]")
 @click.option("--single-file", is_flag=True, help="Put audio and figures into the page.")
+@click.option("--no-audio", is_flag=True, help="Leave the players out; figures still show spectrograms.")
 @_PUBLISHED
-def report(runs: tuple[Path, ...], to: Path | None, single_file: bool, published: Path | None) -> None:
+def report(
+    runs: tuple[Path, ...], to: Path | None, single_file: bool, no_audio: bool, published: Path | None
+) -> None:
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report import build
 
-    click.echo(str(build(runs, to or runs[0] / "report", single_file, published)))
+    click.echo(str(build(runs, to or runs[0] / "report", single_file, published, not no_audio)))
 
 
 @click.command()
@@ -42,11 +45,15 @@ def table(out: Path, as_json: bool) -> None:
 @_RUN
 @click.option("--parquet", type=click.Path(path_type=Path), help="Write Parquet.")
 @click.option("--csv", type=click.Path(path_type=Path), help="Write CSV.")
-def export(out: Path, parquet: Path | None, csv: Path | None) -> None:
-    """Write a run's records, one row a cell, as Parquet or CSV; tokens are left out."""
-    if parquet is None and csv is None:
-        raise click.UsageError("name a file to write: --parquet FILE or --csv FILE")
-    rows = load_run(out).records.drop(columns="codes")
+@click.option("--results", type=click.Path(path_type=Path), help="Write means as FOLDER/SET/CODEC.json.")
+def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | None) -> None:
+    """Write a run's records, a row a cell, as Parquet or CSV without tokens; or its means as JSON."""
+    if parquet is None and csv is None and results is None:
+        raise click.UsageError("name what to write: --parquet FILE, --csv FILE or --results FOLDER")
+    run = load_run(out)
+    if results is not None:
+        _export_results(run, results)
+    rows = run.records.drop(columns="codes")
     try:
         if parquet:
             rows.to_parquet(parquet, index=False)
@@ -58,3 +65,11 @@ def export(out: Path, parquet: Path | None, csv: Path | None) -> None:
         raise StorageError(
             f"cannot write {parquet or csv}: {error.strerror or error}; choose another path"
         ) from None
+
+
+def _export_results(run: Run, folder: Path) -> None:
+    from codecbench.report.tables import summary
+    from codecbench.results import measured, write
+
+    for result in measured(run, summary(run)):
+        note(str(write(result, folder / run.manifest["dataset"]["name"])))

@@ -190,8 +190,14 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
     require_something(plan)
     if options.overwrite:
         _delete_run(options.out)
+    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
     described = manifests.describe(
-        plan, seed=options.seed, limit=limit, device=options.device, audio=kept, command=sys.argv
+        plan,
+        seed=options.seed,
+        limit=limit,
+        device=options.device,
+        audio=kept,
+        command=command,
     )
     with Store(options.out) as store:
         old = store.manifest()

@@ -27,7 +27,13 @@ MARKER = "codecbench-report"
 """A file that says a folder is a report and may be replaced."""
 
 
-def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: Path | None = None) -> Path:
+def build(
+    runs: Sequence[Path],
+    to: Path,
+    single_file: bool = False,
+    published: Path | None = None,
+    with_audio: bool = True,
+) -> Path:
     """Write the report of one or several comparable runs and return the path of its page.
 
     Parameters
@@ -38,6 +44,8 @@ def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: 
         The report's folder; an earlier report there is replaced, anything else is not.
     single_file : bool
         Put audio, spectrograms, figures and tables into the page, which then may travel alone.
+    with_audio : bool
+        Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
     published : Path, optional
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
 
@@ -60,7 +68,7 @@ def build(runs: Sequence[Path], to: Path, single_file: bool = False, published: 
         with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as scratch:
             made = Path(scratch) / "report"
             made.mkdir()
-            _write(run, findings, made, single_file)
+            _write(run, findings, made, single_file, with_audio)
             _replace(made, to, Path(scratch) / "old")
     except OSError as error:
         raise StorageError(
@@ -83,12 +91,14 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
     )
 
 
-def _write(run: Run, findings: Findings, to: Path, single_file: bool) -> None:
+def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
     drawn = marks([*data.ordered(list(run.manifest["codecs"])), *findings.published["codec"].unique()])
     _write_tables(findings, to / "tables")
     shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
     assets = Assets(to, single_file)
+    if not with_audio:
+        run = data.without_audio(run)
     frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
     context = page_context(run, findings) | {
         "figures": _shown_figures(shown, to, assets),

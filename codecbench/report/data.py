@@ -123,6 +123,12 @@ def load(folders: Sequence[Path]) -> Run:
     return Run(runs[0].out, manifest, records)
 
 
+def without_audio(run: Run) -> Run:
+    """Return the run as if no speech had been kept."""
+    utterances = [{**item, "audio": None} for item in run.manifest["utterances"]]
+    return Run(run.out, {**run.manifest, "utterances": utterances}, run.records.assign(audio=None))
+
+
 def _absolute(run: Run) -> Run:
     root = run.out.resolve()
     manifest = copy.deepcopy(run.manifest)

@@ -199,6 +199,14 @@ def test_a_single_file_holds_everything_it_plays(
     assert text.count("data:image/webp;base64,") == 3
 
 
+def test_without_audio_the_page_is_small_and_plays_nothing(small: Path, tmp_path: Path) -> None:
+    folder = report.build([small], tmp_path / "r", with_audio=False).parent
+    assert not (folder / "audio").exists()
+    assert not (folder / "spectrograms").exists()
+    assert "only with audio" not in (folder / "index.html").read_text()
+    assert list((folder / "figures").glob("*.svg"))
+
+
 def test_json_in_the_page_is_safe_and_reads_back() -> None:
     value = {"x": "</script><!--\u2028&"}
     text = str(embed(value))

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from codecbench import registry
+from codecbench import registry, results
 from codecbench.cli import COMMANDS, cli, status_of
 from codecbench.docs import outdated, pages
 from codecbench.store import load_run
@@ -262,6 +262,9 @@ def test_table_and_export_read_a_stored_run(cli, folder: Path, tmp_path: Path) -
         assert len(table) == 10
         assert table["payload_kbps"].iloc[0] == pytest.approx(64)
     assert cli("export", out).status == 2
+    assert cli("export", out, "--results", tmp_path / "results").status == 0
+    (result,) = (results.read(path) for path in (tmp_path / "results" / "speech").iterdir())
+    assert (result.codec, result.points[0].scores["fake-snr"].n) == ("fake", 5)
     missing = cli("table", tmp_path / "nothing")
     assert missing.status == 1
     assert "no run here" in missing.err
