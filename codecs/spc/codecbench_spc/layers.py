@@ -22,6 +22,22 @@ def channels_last(module: M) -> M:
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
+def input_major(module: M) -> M:
+    """The module with linear layers' weights laid out in memory by input, a sixth faster for a few rows.
+
+    A chunk of a stream reads every weight for four frames only; in this layout the product needs no copy of
+    them.  The values are the same.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.data = layer.weight.data.t().contiguous().t()
+    return module
+
+
+FEW_STEPS = 8
+"""Up to so many time steps a depthwise convolution is computed as one product."""
+
+
 class StreamState:
     """What each layer keeps of the past between two chunks.  One state belongs to one stream."""
 
@@ -31,9 +47,8 @@ class StreamState:
     def extend(self, layer: nn.Module, x: Tensor, steps: int) -> Tensor:
         """Put `steps` past time steps before `x [..., T]`, and keep the last `steps` for the next chunk."""
         tail = self._tails.get(id(layer))
-        if tail is None:
-            tail = x.new_zeros((*x.shape[:-1], steps))
-        extended = torch.cat([tail, x], dim=-1)
+        # Padding keeps the memory layout of `x`; with a tail of another one every layer would have to copy.
+        extended = functional.pad(x, (steps, 0)) if tail is None else torch.cat([tail, x], dim=-1)
         self._tails[id(layer)] = extended[..., extended.shape[-1] - steps :].clone()
         return extended
 
@@ -93,26 +108,46 @@ class CausalConv2d(nn.Module):
 
 
 class CausalDepthwise2d(CausalConv2d):
-    """A filter of its own for each channel."""
+    """A filter of its own for each channel.
+
+    The library's convolution serves long single-precision maps.  A few steps of a stream spend their time in
+    its preparations, and double precision has no vectorised kernel: both are sums of products here.
+    """
 
     def __init__(self, channels: int, kernel: tuple[int, int]) -> None:
         super().__init__(channels, channels, kernel, groups=channels)
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         """`[B, C, F, T]` -> `[B, C, F, T]`."""
-        if x.dtype != torch.float64:
+        few = x.shape[3] <= FEW_STEPS
+        if not few and x.dtype != torch.float64:
             return super().forward(x, state)
-        # This type has no vectorised kernel: a sum of shifted maps, channels last, takes half the time.
-        rows, steps = self.conv.kernel_size
+        rows = self.conv.kernel_size[0]
         padded = functional.pad(with_past(self, x, self.past, state), (0, 0, rows // 2, rows // 2))
         source = padded.permute(0, 2, 3, 1)
-        weight = self.conv.weight[:, 0].permute(1, 2, 0).contiguous()
-        total = torch.zeros_like(x).permute(0, 2, 3, 1) + self.conv.get_parameter("bias")
+        total = self._windows(source) if few else self._shifted(source, x.shape[2], x.shape[3])
+        return total.permute(0, 3, 1, 2)
+
+    def _windows(self, source: Tensor) -> Tensor:
+        """All products at once: two operations, but the kernel's size times the memory."""
+        rows, steps = self.conv.kernel_size
+        windows = source.unfold(1, rows, 1).unfold(2, steps, 1).permute(0, 1, 2, 4, 5, 3)
+        return (windows * self._channels_last_weight()).sum((3, 4)) + self.conv.get_parameter("bias")
+
+    def _shifted(self, source: Tensor, bands: int, times: int) -> Tensor:
+        """One product of the kernel after the other, accumulated in place."""
+        rows, steps = self.conv.kernel_size
+        weight = self._channels_last_weight()
+        shape = (len(source), bands, times, source.shape[3])
+        total = self.conv.get_parameter("bias").expand(shape).clone()
         for row in range(rows):
             for step in range(steps):
-                window = source[:, row : row + x.shape[2], step : step + x.shape[3]]
-                total = total.addcmul_(window, weight[row, step])
-        return total.permute(0, 3, 1, 2)
+                total.addcmul_(source[:, row : row + bands, step : step + times], weight[row, step])
+        return total
+
+    def _channels_last_weight(self) -> Tensor:
+        """Filters `[rows, steps, C]`."""
+        return self.conv.weight[:, 0].permute(1, 2, 0).contiguous()
 
 
 class ConvNextBlock(nn.Module):

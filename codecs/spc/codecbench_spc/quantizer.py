@@ -49,7 +49,7 @@ class Codebook(nn.Module):
     def assign(self, vectors: Tensor, size: int | None = None) -> Tensor:
         """Index of the nearest of the first `size` codes, for `vectors [N, D]`; the lower one of equals."""
         codes = self.codes[:size]
-        half_norms = 0.5 * codes.square().sum(dim=1)
+        half_norms = 0.5 * torch.linalg.vecdot(codes, codes)
         # Distances of some vectors at a time stay in the processor's cache, and memory stays bounded.
         parts = torch.split(vectors, ASSIGN_AT_ONCE)
         return torch.cat(
