@@ -276,5 +276,5 @@ def _legend(
     if hollow:
         handles.append(Line2D([], [], color=MUTED, marker="o", markerfacecolor="none", linestyle="",
                               label="hollow: published"))  # fmt: skip
-    columns = 3 if figure.get_size_inches()[0] < PAGE_INCHES else 8
+    columns = 3 if figure.get_size_inches()[0] < PAGE_INCHES else 6
     figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)))

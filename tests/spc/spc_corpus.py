@@ -68,6 +68,17 @@ validate_every = 3
 save_every = 3
 codecs = ["spc.safetensors"]
 weights = {{ mel = 45.0, adversarial = 1.0, features = 10.0 }}
+
+[stages.joint]
+steps = 4
+batch_size = 2
+segment_frames = 64
+adversarial_from = 2
+mel_loss_scales = 2
+full_rate = 0.5
+validate_every = 2
+save_every = 2
+weights = {{ mel = 45.0, l1 = 10.0, adversarial = 1.0, features = 10.0 }}
 """
 
 

@@ -13,6 +13,7 @@ from codecbench.errors import InvalidInput
 from codecbench_spc import checkpoint, losses
 from codecbench_spc.cli import train as train_command
 from codecbench_spc.recipe import StageConfig, load_recipe
+from codecbench_spc.shipped import token_id
 
 pytest.importorskip("lightning.fabric")
 pytest.importorskip("pesq")
@@ -74,6 +75,21 @@ def test_checkpoints_tell_their_training(finished):
     assert wave.shape == (1, 3 * 512)
 
 
+def test_joint_training_keeps_the_tokens(finished, tmp_path):
+    recipe, out = finished
+    for name in ("spc", "vocoder", "discriminators"):
+        (tmp_path / f"{name}.safetensors").write_bytes((out / f"{name}.safetensors").read_bytes())
+    arguments = [str(recipe), "--out", str(tmp_path), "--stage", "joint", "--quiet", "--accelerator", "cpu"]
+    train_command.main(arguments, standalone_mode=False)
+    before, after = (checkpoint.load(folder / "spc.safetensors") for folder in (out, tmp_path))
+    assert token_id(before.groups["vqvae"]) == token_id(after.groups["vqvae"])
+    old, new = before.groups["vqvae"]["last.weight"], after.groups["vqvae"]["last.weight"]
+    assert not torch.equal(old, new)
+    assert [entry["stage"] for entry in after.summary["stages"]] == ["vqvae", "adversarial", "joint"]
+    assert after.vocoder_sha256 == checkpoint.load(tmp_path / "vocoder.safetensors").sha256
+    assert {"l1", "mel", "adversarial", "val_stoi"} <= {name for _, name in losses_of(tmp_path, "joint")}
+
+
 def largest_difference(one, other):
     from safetensors.torch import load_file
 
@@ -82,12 +98,12 @@ def largest_difference(one, other):
     return max(float((first[name].double() - second[name].double()).abs().max()) for name in first)
 
 
-@pytest.mark.parametrize("stage", ["vqvae", "adversarial", "vocoder"])
+@pytest.mark.parametrize("stage", ["vqvae", "adversarial", "vocoder", "joint"])
 def test_resume_goes_on_exactly(finished, tmp_path, stage):
     recipe, whole = finished
     half = load_recipe(recipe)
     steps = half.stages[stage].steps
-    if stage == "vocoder":
+    if stage in {"vocoder", "joint"}:
         (tmp_path / "spc.safetensors").write_bytes((whole / "spc.safetensors").read_bytes())
     arguments = [str(recipe), "--out", str(tmp_path), "--stage", stage, "--quiet", "--accelerator", "cpu"]
     train_command.main(arguments, standalone_mode=False)
@@ -99,6 +115,8 @@ def test_resume_goes_on_exactly(finished, tmp_path, stage):
     fabric = training.Fabric(accelerator="cpu", devices=1)
     torch.manual_seed(half.seed)
     broken = training.build_stage(fabric, half, stage, tmp_path)
+    if stage == "joint":
+        training.start_from(broken, [whole / "spc.safetensors"])
     batches = training.SpeechBatches.of_stage(half, stage, broken.config)
     for step in range(cut):
         training.one_step(fabric, half, broken, batches.batch(step), step)
@@ -154,7 +172,7 @@ def test_learning_rate_rises_stays_and_falls(step, scale):
     ("extra", "message"),
     [
         (["--set", "seed"], "--set takes KEY=VALUE"),
-        (["--stage", "joint"], r"has no table \[stages.joint\]"),
+        (["--stage", "other"], r"has no table \[stages.other\]"),
         (["--resume", "a", "--warm-start", "b"], "exclude each other"),
         (
             ["--set", "stages.vocoder.codecs=['none.safetensors']", "--stage", "vocoder"],

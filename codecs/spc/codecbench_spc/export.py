@@ -26,8 +26,8 @@ def export(recipe: Recipe, stage: str, folder: Path, to: Path | None = None) -> 
     ----------
     recipe : Recipe
     stage : str
-        `vocoder` gives `vocoder.safetensors` and `discriminators.safetensors`; the others the codec's file,
-        which refers to the vocoder if there is one beside it.
+        `vocoder` gives `vocoder.safetensors` and `discriminators.safetensors`; `vqvae` and `adversarial` the
+        codec's file, which refers to the vocoder if there is one beside it; `joint` all of them.
     folder : Path
         Of the run.
     to : Path, optional
@@ -36,8 +36,19 @@ def export(recipe: Recipe, stage: str, folder: Path, to: Path | None = None) -> 
     to = to or folder
     groups, progress = read_best(folder / f"{stage}.best.safetensors")
     summary = summarise(recipe, stage, progress)
-    if stage == "vocoder":
-        vocoder, critics = to / "vocoder.safetensors", to / "discriminators.safetensors"
+    codec, vocoder = to / f"{recipe.codec}.safetensors", to / "vocoder.safetensors"
+    written = []
+    if "vqvae_average" in groups:
+        checkpoint.save(
+            codec,
+            {"vqvae": as_table(recipe.vqvae)},
+            {"vqvae": shipped(groups["vqvae_average"])},
+            with_earlier(codec, summary),
+            vocoder if vocoder.is_file() else None,
+        )
+        written += [codec]
+    if "vocoder_average" in groups:
+        critics = to / "discriminators.safetensors"
         checkpoint.save(
             vocoder,
             {"vocoder": as_table(recipe.vocoder)},
@@ -50,17 +61,7 @@ def export(recipe: Recipe, stage: str, folder: Path, to: Path | None = None) -> 
             {"wave_discriminators": groups["wave_discriminators"]},
             summary,
         )
-        written = [vocoder, critics, *refer(to, vocoder)]
-    else:
-        codec, vocoder = to / f"{recipe.codec}.safetensors", to / "vocoder.safetensors"
-        checkpoint.save(
-            codec,
-            {"vqvae": as_table(recipe.vqvae)},
-            {"vqvae": shipped(groups["vqvae_average"])},
-            with_earlier(codec, summary),
-            vocoder if vocoder.is_file() else None,
-        )
-        written = [codec]
+        written += [vocoder, critics, *(path for path in refer(to, vocoder) if path not in written)]
     return written
 
 

@@ -18,7 +18,7 @@ from .discriminators import DiscriminatorConfig
 from .model import VqvaeConfig
 from .vocoder import VocoderConfig
 
-STAGES = ("vqvae", "adversarial", "vocoder")
+STAGES = ("vqvae", "adversarial", "vocoder", "joint")
 T = TypeVar("T")
 
 

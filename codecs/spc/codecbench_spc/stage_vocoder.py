@@ -33,18 +33,27 @@ class VocoderStage:
     def __init__(
         self, fabric: Fabric, recipe: Recipe, config: StageConfig, codecs: Sequence[Transform] = ()
     ) -> None:
-        self.fabric, self.config, self.codecs = fabric, config, codecs
+        self.fabric, self.config, self.codecs = fabric, config, list(codecs)
         vocoder, critics = Vocoder(recipe.vocoder), WaveDiscriminators(recipe.discriminators)
         self.average = Average(fabric.to_device(vocoder), config.ema_decay)
         self.choose = critics.choose
         self.modules: dict[str, nn.Module] = {"vocoder": vocoder, "wave_discriminators": critics}
         self.modules["vocoder_average"] = self.average.module
+        trained = self.trained(vocoder)
         self.optimizers: dict[str, Optimizer] = {
-            "vocoder": optimizer_of(vocoder, config, config.learning_rate),
+            "vocoder": optimizer_of(trained, config, config.learning_rate),
             "wave_discriminators": optimizer_of(critics, config, config.adversarial_learning_rate),
         }
-        self.vocoder, self.vocoder_optimizer = fabric.setup(vocoder, self.optimizers["vocoder"])
+        self.vocoder, self.vocoder_optimizer = fabric.setup(trained, self.optimizers["vocoder"])
         self.critics, self.critic_optimizer = fabric.setup(critics, self.optimizers["wave_discriminators"])
+
+    def trained(self, vocoder: Vocoder) -> nn.Module:
+        """What the generator's optimiser trains."""
+        return vocoder
+
+    def synthesise(self, wave: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Samples `[B, n]` made for `wave [B, n]`, and losses of what lies before them, if any."""
+        return self.vocoder(self.mel(wave, step)), {}
 
     @torch.no_grad()
     def mel(self, wave: Tensor, step: int) -> Tensor:
@@ -54,8 +63,8 @@ class VocoderStage:
 
     def step(self, wave: Tensor, step: int) -> dict[str, Tensor]:
         """One step of the chosen discriminators, if any, and of the generator."""
-        made = self.vocoder(self.mel(wave, step))
-        terms = {"mel": losses.multi_scale_mel(wave, made, draw_scales(self.config.mel_loss_scales))}
+        made, terms = self.synthesise(wave, step)
+        terms = {**terms, "mel": losses.multi_scale_mel(wave, made, draw_scales(self.config.mel_loss_scales))}
         logged = {}
         if step >= self.config.adversarial_from:
             chosen = self.choose()
@@ -65,8 +74,12 @@ class VocoderStage:
         self.vocoder_optimizer.zero_grad()
         self.fabric.backward(total)
         self.vocoder_optimizer.step()
-        self.average.update(step)
+        self.update_averages(step)
         return {**terms, **logged}
+
+    def update_averages(self, step: int) -> None:
+        """Move the averaged weights towards the trained ones."""
+        self.average.update(step)
 
     def adversarial_terms(self, wave: Tensor, made: Tensor, chosen: list[int]) -> dict[str, Tensor]:
         """Adversarial and feature-matching losses under the chosen discriminators."""

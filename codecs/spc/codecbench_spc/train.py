@@ -26,6 +26,7 @@ from .data import SpeechBatches, SpeechCache, validation_waves
 from .export import export
 from .mel import SAMPLE_RATE_HZ
 from .recipe import Recipe, StageConfig, as_table
+from .stage_joint import JointStage
 from .stage_vocoder import VocoderStage
 from .stage_vqvae import VqvaeStage, reconstruct
 from .stages import Stage, Transform
@@ -114,6 +115,8 @@ def build_stage(fabric: Fabric, recipe: Recipe, name: str, folder: Path) -> Stag
     config = recipe.stages[name]
     if name == "vocoder":
         return VocoderStage(fabric, recipe, config, frozen_codecs(fabric, config, folder))
+    if name == "joint":
+        return JointStage(fabric, recipe, config)
     return VqvaeStage(fabric, recipe, config)
 
 
