@@ -214,12 +214,13 @@ def test_debugging_shows_the_traceback(outcomes, monkeypatch, capsys) -> None:
     assert capsys.readouterr().err == ""
 
 
-def test_devices_are_synchronised(monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("device", "present", "times"),
+    [("cuda:0", True, 2), ("mps", True, 2), ("cpu", True, 0), ("cuda", False, 0)],
+)
+def test_devices_are_synchronised(monkeypatch, device, present, times) -> None:
     calls = []
-
-    accelerator = SimpleNamespace(synchronize=lambda: calls.append("cuda"))
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=accelerator))
-    assert cells._timed("cuda:0", lambda: 7)[0] == 7
-    assert calls == ["cuda", "cuda"]
-    cells._timed("cpu", lambda: 7)
-    assert len(calls) == 2
+    accelerator = SimpleNamespace(is_available=lambda: present, synchronize=lambda: calls.append(device))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
+    assert cells._timed(device, lambda: 7)[0] == 7
+    assert len(calls) == times
