@@ -7,6 +7,11 @@ OUT ?= bench
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
+# Model files that lie beside the repository are used where nothing else is said.
+ifneq ($(wildcard ../shared/lyra),)
+export CODECBENCH_WEIGHTS ?= ../shared
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help bench test test-slow test-network perf train-perf vocoder-race parity docs
 
