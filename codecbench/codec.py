@@ -16,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from codecbench.errors import InvalidInput
+from codecbench.errors import InvalidInput, InvalidPayload
 
 Wave = NDArray[np.float32]
 """A mono waveform, float32 [T], nominally within [-1, 1]."""
@@ -150,6 +150,20 @@ class Codec(ABC):
     def remark(self) -> str:
         """Return what a list should add of this machine, which is no part of ``info``; mostly nothing."""
         return ""
+
+    def pack(self, coded: Coded, point: OperatingPoint) -> bytes | None:
+        """Return a file in the codec's own format, header and payload; None for a codec without one."""
+        return None
+
+    def unpack(self, data: bytes) -> tuple[Coded, OperatingPoint]:
+        """Return coded speech and operating point of a file made by `pack`.
+
+        Raises
+        ------
+        InvalidPayload
+            If the file is damaged, truncated, or of another codec or model.
+        """
+        raise InvalidPayload(f"codec {self.info.name!r} has no file format of its own; code the file again")
 
     def point(self, name: str) -> OperatingPoint:
         """Return the operating point of that name.

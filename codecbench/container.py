@@ -2,6 +2,7 @@
 
 Layout: the magic ``CBN1``; the header's length, four bytes little-endian; the header, a JSON object in UTF-8;
 the payload.  The header names codec and point, lengths and rates, packet sizes, and the payload's CRC-32.
+A codec with a file format of its own (`Codec.pack`) has a whole such file as payload.
 Every field is checked before use: a file may come from anywhere.
 """
 
@@ -42,6 +43,8 @@ class Header:
         See `Coded`.
     packet_bytes : tuple of int
         See `Coded`.
+    own_format : bool
+        Whether the payload is a file in the codec's own format, which tells its model itself.
     """
 
     codec: str
@@ -53,6 +56,7 @@ class Header:
     source_hz: int
     container_bytes: int
     packet_bytes: tuple[int, ...]
+    own_format: bool = False
 
 
 def pack(header: Header, payload: bytes) -> bytes:
@@ -80,7 +84,7 @@ def unpack(data: bytes) -> tuple[Header, Coded]:
     if len(payload) != fields.pop("payload_bytes") or zlib.crc32(payload) != fields.pop("crc32"):
         raise InvalidPayload("truncated or damaged: the payload is not what was written; copy the file again")
     header = Header(**fields)
-    if header.packet_bytes and sum(header.packet_bytes) != len(payload):
+    if not header.own_format and header.packet_bytes and sum(header.packet_bytes) != len(payload):
         raise InvalidPayload("damaged: its packets do not make up the payload; copy the file again")
     return header, Coded(payload, header.length, header.container_bytes, header.packet_bytes)
 
@@ -91,6 +95,9 @@ def _fields(text: bytes) -> dict[str, Any]:
         checked: dict[str, Any] = {name: _text(fields[name]) for name in ("codec", "signature", "point")}
         for name, most in _LIMITS.items():
             checked[name] = _count(fields[name], most)
+        if type(fields["own_format"]) is not bool:
+            raise TypeError(fields["own_format"])
+        checked["own_format"] = fields["own_format"]
         checked["packet_bytes"] = tuple(_count(size, 1 << 32) for size in fields["packet_bytes"])
         for length, rate in (("length", "rate_hz"), ("source_length", "source_hz")):
             if checked[rate] == 0 or checked[length] > MAX_SECONDS * checked[rate]:

@@ -41,6 +41,7 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
         wave, source_hz = audio.load(source)
         at_codec = audio.resample(wave, source_hz, codec.info.sample_rate_hz)
         coded = codec.encode(at_codec, point)
+        own = codec.pack(coded, point)
         header = Header(
             codec=name,
             signature=codec.signature(),
@@ -51,8 +52,9 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
             source_hz=source_hz,
             container_bytes=coded.container_bytes,
             packet_bytes=coded.packet_bytes,
+            own_format=own is not None,
         )
-        write_bytes_atomically(target, pack(header, coded.payload))
+        write_bytes_atomically(target, pack(header, coded.payload if own is None else own))
         rate = 8e-3 * len(coded.payload) * source_hz / wave.size
         note(f"{target}: {len(coded.payload)} bytes of payload, {rate:.3g} kbit/s")
 
@@ -76,8 +78,13 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
                 opened[name].check()
                 opened[name].open(device)
             codec = opened[name]
-            _check_maker(header, codec)
-            wave = codec.decode(coded, codec.point(header.point))
+            if header.own_format:
+                coded, point = codec.unpack(coded.payload)
+            else:
+                _check_maker(header, codec)
+                point = codec.point(header.point)
+            _check_rate(header, codec)
+            wave = codec.decode(coded, point)
         except InvalidPayload as error:
             raise InvalidPayload(f"{source}: {error}") from None
         whole = audio.resample(wave, header.rate_hz, header.source_hz)
@@ -119,6 +126,9 @@ def _check_maker(header: Header, codec: Codec) -> None:
         raise CodecBenchError(
             f"coded by {header.signature}, which {codec.signature()} here cannot decode; install that version"
         )
+
+
+def _check_rate(header: Header, codec: Codec) -> None:
     if codec.info.sample_rate_hz != header.rate_hz:
         raise InvalidPayload(
             f"the header says {header.rate_hz} Hz, the codec runs at {codec.info.sample_rate_hz}"

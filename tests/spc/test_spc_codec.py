@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from codecbench.codec import Coded
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
@@ -132,6 +133,25 @@ def test_a_better_decoder_reads_old_files(spc: Spc, noise: np.ndarray, tmp_path:
     better = Spc(str(retrained(spc.path, tmp_path, "last.bias")))
     coded, found = better.unpack(data)
     assert better.decode(coded, found).shape == (3000,)
+
+
+def test_files_of_the_command_line_carry_the_bitstream(spc: Spc, noise: np.ndarray, tmp_path: Path) -> None:
+    from codecbench.cli import status_of
+
+    wave = tmp_path / "wave.wav"
+    soundfile.write(wave, noise[:3000], 16_000)
+    assert (
+        status_of(["encode", str(wave), "--codec", f"spc:{spc.path}@5-ec", "--to", str(tmp_path / "c")]) == 0
+    )
+    coded = tmp_path / "c" / "wave.cbn"
+    assert b"CSPC" in coded.read_bytes()
+    decode = ["decode", str(coded), "--overwrite", "--to", str(tmp_path / "d")]
+    assert status_of(decode) == 0
+    assert soundfile.info(tmp_path / "d" / "wave.wav").frames == 3000
+    better = retrained(spc.path, tmp_path, "last.bias")
+    assert status_of([*decode, "--codec", f"spc:{better}"]) == 0
+    other = retrained(spc.path, tmp_path)
+    assert status_of([*decode, "--codec", f"spc:{other}"]) == 1
 
 
 def retrained(path: Path, folder: Path, weight: str = "embed.conv.bias") -> Path:
