@@ -103,15 +103,15 @@ class SpectrogramCodec(Codec):
         """See `Codec.open`: the encoder in float64, decoder and vocoder in float32."""
         self.check()
         from codecbench_spc.checkpoint import build_vocoder, build_vqvae, load
-        from codecbench_spc.layers import input_major
+        from codecbench_spc.layers import laid_out_for_streams
 
         checkpoint = load(self.path)
         # Apple's devices have no float64.
         exact_device = "cpu" if device.startswith("mps") else device
         self._models = _Models(
-            encoder=input_major(build_vqvae(checkpoint).double().to(exact_device)),
-            decoder=input_major(build_vqvae(checkpoint).to(device)),
-            vocoder=input_major(build_vocoder(checkpoint).to(device)),
+            encoder=laid_out_for_streams(build_vqvae(checkpoint).double().to(exact_device)),
+            decoder=laid_out_for_streams(build_vqvae(checkpoint).to(device)),
+            vocoder=laid_out_for_streams(build_vocoder(checkpoint).to(device)),
             model_id=shipped.token_id(checkpoint.groups["vqvae"]),
         )
 

@@ -22,15 +22,18 @@ def channels_last(module: M) -> M:
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def input_major(module: M) -> M:
-    """The module with linear layers' weights laid out in memory by input, a sixth faster for a few rows.
+def laid_out_for_streams(module: M) -> M:
+    """The module with its weights laid out in memory as products of a few rows read them.
 
-    A chunk of a stream reads every weight for four frames only; in this layout the product needs no copy of
-    them.  The values are the same.
+    A chunk of a stream reads every weight for four frames only: linear layers by input, depthwise filters by
+    place need no copy then.  The values are the same.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             layer.weight.data = layer.weight.data.t().contiguous().t()
+        elif isinstance(layer, CausalDepthwise2d):
+            weight = layer.conv.weight
+            weight.data = weight.data.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1)
     return module
 
 
@@ -123,7 +126,9 @@ class CausalDepthwise2d(CausalConv2d):
         if not few and x.dtype != torch.float64:
             return super().forward(x, state)
         rows = self.conv.kernel_size[0]
-        padded = functional.pad(with_past(self, x, self.past, state), (0, 0, rows // 2, rows // 2))
+        padded = with_past(self, x, self.past, state)
+        if rows > 1:
+            padded = functional.pad(padded, (0, 0, rows // 2, rows // 2))
         source = padded.permute(0, 2, 3, 1)
         total = self._windows(source) if few else self._shifted(source, x.shape[2], x.shape[3])
         return total.permute(0, 3, 1, 2)
@@ -168,8 +173,8 @@ class ConvNextBlock(nn.Module):
         """`[B, C, F, T]` -> `[B, C, F, T]`."""
         # As a matrix product over the last axis: in channels_last memory the permutation moves nothing.
         y: Tensor = self.norm(self.depthwise(x, state).permute(0, 2, 3, 1))
-        y = self.reduce(functional.gelu(self.expand(y))) * self.gain
-        return x + y.permute(0, 3, 1, 2)
+        y = self.reduce(functional.gelu(self.expand(y)))
+        return torch.addcmul(x.permute(0, 2, 3, 1), y, self.gain).permute(0, 3, 1, 2)
 
 
 class CausalUpsample(nn.Module):
