@@ -48,16 +48,16 @@ test-network: $(VENV)/.dev  ## the tests that need the internet
 	$(BIN)/pytest -m network
 
 perf: $(VENV)/.bench  ## two workers against one, and the runner's own share
-	$(BIN)/python -m codecbench.perf
+	$(BIN)/python scripts/perf.py
 
 train-perf: $(VENV)/.bench  ## audio seconds trained per second, for each stage
-	$(BIN)/python -m codecbench_spc.race perf
+	$(BIN)/python scripts/train_perf.py
 
 vocoder-race: $(VENV)/.bench  ## the three generators, trained for the same short time on one core
-	$(BIN)/python -m codecbench_spc.race
+	$(BIN)/python scripts/vocoder_race.py
 
 parity: $(VENV)/.bench  ## original EnCodec and DAC packages against their transformers classes
-	$(BIN)/python -m codecbench_hub.parity
+	$(BIN)/python scripts/parity.py
 
 docs: $(VENV)/.bench  ## write the generated pages of docs/
-	$(BIN)/python -m codecbench.docs
+	$(BIN)/python scripts/write_docs.py

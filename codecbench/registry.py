@@ -16,7 +16,7 @@ from typing import Any
 
 from codecbench.codec import Codec
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
-from codecbench.metrics.base import Metric
+from codecbench.metric import Metric
 
 CODECS, METRICS = "codecbench.codecs", "codecbench.metrics"
 DATASETS, COMMANDS = "codecbench.datasets", "codecbench.commands"
@@ -49,7 +49,7 @@ def load(group: str, name: str) -> Callable[..., Any]:
 
 
 def codec(spec: str) -> Codec:
-    """Make the codec named by ``NAME`` or ``NAME:ARGUMENT`` (without ``@POINT``); see `plan.parse_codec`."""
+    """Make the codec named by ``NAME`` or ``NAME:ARGUMENT`` (without ``@POINT``), see `parse_codecs`."""
     name, separator, argument = spec.partition(":")
     factory = load(CODECS, name)
     if not separator:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytest_plugins = ["made_up_runs", "suite_fixtures"]
+
 # Before any test imports torch: several test processes with two threads each wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -12,8 +12,8 @@ from codecbench.cli.progress import note
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.container import SUFFIX, Header, pack, unpack
 from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload
-from codecbench.plan import parse_codecs
-from codecbench.records import write_bytes_atomically
+from codecbench.files import write_bytes_atomically
+from codecbench.run.plan import parse_codecs
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 _TO = click.option(

@@ -26,7 +26,7 @@ def listen() -> None:
 @click.option("--title", default="Speech quality", show_default=True, help="What listeners see.")
 def export(*, run: Path, to: Path, kind: str, points: str, trials: int, seed: int, title: str) -> None:
     """Write a MUSHRA set for webMUSHRA, or an ABX page that works from a file."""
-    from codecbench.listen import export as write
+    from codecbench.listen.export import export as write
 
     chosen = [point.strip() for point in points.split(",") if point.strip()]
     made = write(
@@ -41,6 +41,6 @@ def export(*, run: Path, to: Path, kind: str, points: str, trials: int, seed: in
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def read(answers: Path, key: Path, as_json: bool) -> None:
     """Print one row a condition with its interval."""
-    from codecbench.listen import read_answers
+    from codecbench.listen.answers import read_answers
 
     print_table(read_answers(answers, key), as_json=as_json)

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from codecbench.records import Record
+from codecbench.store.records import Record
 
 LOG_EVERY_S = 30.0
 

@@ -14,11 +14,11 @@ from codecbench.errors import CodecBenchError
 @click.option("--published", type=click.Path(path_type=Path), help="Folder with published-*.json.")
 def check_published(out: Path, published: Path | None) -> None:
     """Flag scores of the run in OUT outside the published band for the same codec, rate and test set."""
-    from codecbench.published import check_published as check
-    from codecbench.published import compared, load_published
-    from codecbench.report.tables import summary
-    from codecbench.results import measured
-    from codecbench.store import load_run
+    from codecbench.analysis.published import check_published as check
+    from codecbench.analysis.published import compared, load_published
+    from codecbench.analysis.results import measured
+    from codecbench.analysis.summary import summary
+    from codecbench.store.store import load_run
 
     run = load_run(out)
     literature = load_published(published)

@@ -8,7 +8,7 @@ import click
 
 from codecbench.cli.progress import note
 from codecbench.errors import StorageError
-from codecbench.store import Run, load_run
+from codecbench.store.store import Run, load_run
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -26,7 +26,7 @@ def report(
     runs: tuple[Path, ...], to: Path | None, single_file: bool, no_audio: bool, published: Path | None
 ) -> None:
     """Write tables, plots and one page with players from one or several runs."""
-    from codecbench.report import build
+    from codecbench.report.build import build
 
     click.echo(str(build(runs, to or runs[0] / "report", single_file, published, not no_audio)))
 
@@ -68,8 +68,8 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
 
 
 def _export_results(run: Run, folder: Path) -> None:
-    from codecbench.report.tables import summary
-    from codecbench.results import measured, write
+    from codecbench.analysis.results import measured, write
+    from codecbench.analysis.summary import summary
 
     for result in measured(run, summary(run)):
         note(str(write(result, folder / run.manifest["dataset"]["name"])))

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 import click
 
-from codecbench import manifest as manifests
 from codecbench import weights as weights_lookup
-from codecbench.cell import Task
 from codecbench.cli.progress import Progress, note
-from codecbench.dataset import Dataset, load_dataset
+from codecbench.data.folders import Dataset, load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
-from codecbench.executors import KINDS, check_options, make_executor
-from codecbench.plan import (
+from codecbench.run.cell import Task
+from codecbench.run.describe import describe
+from codecbench.run.executors import KINDS, check_options, make_executor
+from codecbench.run.plan import (
     DEFAULT_METRICS,
     Plan,
     Request,
@@ -29,11 +29,12 @@ from codecbench.plan import (
     parse_tolerance,
     require_something,
 )
-from codecbench.pool import cores
-from codecbench.records import RECORDS
-from codecbench.runner import RERUN, Summary, missing
-from codecbench.runner import run as compute
-from codecbench.store import MANIFEST, Store, load_run
+from codecbench.run.pool import cores
+from codecbench.run.runner import RERUN, Summary, missing
+from codecbench.run.runner import run as compute
+from codecbench.store import manifest as manifests
+from codecbench.store.layout import MANIFEST, RECORDS
+from codecbench.store.store import Store, load_run
 
 DEFAULT_AUDIO = "12"
 _OWN_FILES = (RECORDS, MANIFEST, "table.csv")
@@ -191,7 +192,7 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
     if options.overwrite:
         _delete_run(options.out)
     command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    described = manifests.describe(
+    described = describe(
         plan,
         seed=options.seed,
         limit=limit,
@@ -215,7 +216,7 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
         store.write_manifest({**merged, "finished": manifests.now()})
     _print_table(options)
     _say_failures(options.out, summary)
-    left_out = plan.unavailable or plan.unmatched or plan.silenced or summary.failed
+    left_out = plan.unavailable or plan.unmatched or plan.unavailable_metrics or summary.failed
     return 1 if options.strict and left_out else 0
 
 
@@ -265,7 +266,7 @@ def _delete_run(out: Path) -> None:
 
 
 def _say_left_out(plan: Plan) -> None:
-    for absent in (*plan.unavailable, *plan.silenced):
+    for absent in (*plan.unavailable, *plan.unavailable_metrics):
         note(f"{absent.name} is unavailable: {absent.reason}; {absent.remedy}")
     for item in plan.unmatched:
         note(str(item))

@@ -15,7 +15,7 @@ from codecbench.errors import CodecBenchError
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def selftest(metrics: tuple[str, ...], as_json: bool) -> None:
     """Check metrics (all by default) against golden values, swapped, delayed and with silence."""
-    from codecbench.selftest import selftest as check
+    from codecbench.testing.metrics import selftest as check
 
     results = check(metrics or None)
     if as_json:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from codecbench.records import write_atomically
-from codecbench.store import Run
+from codecbench.files import write_atomically
+from codecbench.store.store import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ TABLE = "table.csv"
 
 def write_table(run: Run) -> pd.DataFrame:
     """Summarise a run, write ``table.csv`` into its folder and return the table."""
-    from codecbench.report.tables import summary
+    from codecbench.analysis.summary import summary
 
     table = summary(run)
     write_atomically(run.out / TABLE, table.to_csv(index=False, lineterminator="\n"))

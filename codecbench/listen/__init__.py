@@ -8,8 +8,3 @@ that works from a file: X is A or B, and the listener says which.  What hides be
 References: ITU-R BS.1534-3, 2015 (MUSHRA, post-screening in 4.1.2); Munson and Gardner, JASA 22(5), 1950
 (ABX); Schoeffler et al., Journal of Open Research Software 6(1), 2018 (webMUSHRA).
 """
-
-from codecbench.listen.answers import read_answers
-from codecbench.listen.export import export
-
-__all__ = ["export", "read_answers"]

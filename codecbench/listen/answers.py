@@ -8,17 +8,47 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
+from codecbench.analysis.bootstrap import bootstrap_mean, proportion_interval
 from codecbench.errors import InvalidInput
 from codecbench.listen.export import ANCHORS_HZ, REFERENCE
-from codecbench.statistics import bootstrap_mean, proportion_interval
 
 SCREEN_SCORE, SCREEN_SHARE = 90.0, 0.15
+FOLDER = "listening"
+ANSWERS = ("answers.csv", "mushra.csv")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One listening test: its name, its kind, and one row a condition, see `read_answers`."""
+
+    name: str
+    kind: str
+    table: pd.DataFrame
+
+
+def answered(runs: Sequence[Path]) -> list[Answered]:
+    """Return the answered listening tests of runs, in the order of their names.
+
+    Raises
+    ------
+    InvalidInput
+        If answers do not belong to the key beside them.
+    """
+    tests = []
+    for key in sorted(key for run in runs for key in (Path(run) / FOLDER).glob("*/key.json")):
+        answers = next((key.with_name(name) for name in ANSWERS if key.with_name(name).is_file()), None)
+        if answers is not None:
+            table = read_answers(answers, key)
+            kind = "ABX" if "p_value" in table.columns else "MUSHRA"
+            tests.append(Answered(key.parent.name, kind, table))
+    return tests
 
 
 def read_answers(answers: Path, key: Path) -> pd.DataFrame:

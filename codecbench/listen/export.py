@@ -14,12 +14,12 @@ import numpy as np
 from scipy import signal
 
 from codecbench import audio
+from codecbench.analysis import runs
 from codecbench.codec import Wave
 from codecbench.errors import InvalidInput, StorageError
-from codecbench.records import write_atomically
-from codecbench.report import data
-from codecbench.report.payload import embed
-from codecbench.store import Run
+from codecbench.files import write_atomically
+from codecbench.html import embed
+from codecbench.store.store import Run
 
 Kind = Literal["mushra", "abx"]
 ANCHORS_HZ = {"anchor35": 3500.0, "anchor70": 7000.0}
@@ -82,7 +82,7 @@ def export(
     to = Path(to)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InvalidInput(f"{to}: not an empty folder; choose a new one for the listening test")
-    loaded = data.load([Path(run)])
+    loaded = runs.load_runs([Path(run)])
     chosen = _conditions(loaded, points)
     found = list(_trials(loaded, chosen))
     if not found:
@@ -106,14 +106,14 @@ def low_pass(wave: Wave, rate_hz: int, cutoff_hz: float) -> Wave:
 
 
 def _conditions(run: Run, points: Sequence[str]) -> list[str]:
-    from codecbench.report.pictures import one_per_codec
+    from codecbench.analysis.runs import one_per_codec
 
-    known = [data.point_label(*pair) for pair in data.points(run) if not data.is_ground_truth(pair[0])]
+    known = [runs.point_label(*pair) for pair in runs.points(run) if not runs.is_ground_truth(pair[0])]
     for name in points:
         if name not in known:
             raise InvalidInput(f"the run has no point {name!r}; it has: {', '.join(known)}")
     near = one_per_codec(run.records[run.records["audio"].notna()])
-    chosen = list(dict.fromkeys(points)) or [*map(data.point_label, near["codec"], near["point"])]
+    chosen = list(dict.fromkeys(points)) or [*map(runs.point_label, near["codec"], near["point"])]
     if not chosen:
         raise InvalidInput(f"{run.out}: no audio was kept; run with --audio all")
     if len(chosen) > MOST_CONDITIONS:
@@ -128,7 +128,7 @@ def _trials(run: Run, chosen: Sequence[str]) -> Iterator[Trial]:
     for utterance, codec, point, path in zip(
         records["utterance"], records["codec"], records["point"], records["audio"], strict=True
     ):
-        kept.setdefault(utterance, {})[data.point_label(codec, point)] = Path(path)
+        kept.setdefault(utterance, {})[runs.point_label(codec, point)] = Path(path)
     for item in run.manifest["utterances"]:
         clips = kept.get(item["id"], {})
         if item["audio"] and all(name in clips for name in chosen):
@@ -215,7 +215,7 @@ def _export_abx(  # noqa: PLR0917 (a private step of export)
         })  # fmt: skip
         shown.append(f"{number + 1:03d}")
     shown = [shown[place] for place in generator.permutation(len(shown))]
-    template = (files("codecbench.report") / "page_assets" / "abx.html").read_text(encoding="utf-8")
+    template = (files("codecbench.listen") / "abx.html").read_text(encoding="utf-8")
     page = template.replace("{{ title }}", escape(title)).replace("{{ trials }}", str(embed(shown)))
     write_atomically(to / "index.html", page)
     _write_key(to, {"kind": "abx", "seed": seed, "trials": told})

@@ -1,1 +1,1 @@
-"""Metrics: one file each, with its recipe, units, range and source; see `codecbench.metrics.base.Metric`."""
+"""Metrics: one file each, with its recipe, units, range and source; see `codecbench.metric.Metric`."""

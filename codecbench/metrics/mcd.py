@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metrics.base import Metric
+from codecbench.metric import Metric
 from codecbench.metrics.parts import mean_over, split
 
 Frames = NDArray[np.float64]

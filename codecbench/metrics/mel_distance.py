@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
-from codecbench.metrics.base import Metric
+from codecbench.metric import Metric
 
 BLOCK_FRAMES = 4096
 """Frames transformed at a time, which bounds the memory that a long clip takes."""

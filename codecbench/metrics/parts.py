@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metrics.base import SILENCE_DBFS, level_dbfs
+from codecbench.metric import SILENCE_DBFS, level_dbfs
 
 REACH_S = 2.0
 """How far a cut may move from its even place, in seconds."""

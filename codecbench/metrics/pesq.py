@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Wave
 from codecbench.errors import Unavailable, Unscorable
-from codecbench.metrics.base import Metric
+from codecbench.metric import Metric
 from codecbench.metrics.parts import halve, mean_over, split
 
 MOST_UTTERANCES = 40

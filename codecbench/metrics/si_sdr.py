@@ -17,7 +17,7 @@ import numpy as np
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metrics.base import Metric
+from codecbench.metric import Metric
 
 FLOAT32_ROUNDING_DB = 140.0
 """Above this, what differs is the rounding of float32 samples (24 bits), not distortion."""

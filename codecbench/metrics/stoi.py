@@ -22,7 +22,7 @@ import numpy as np
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metrics.base import Metric
+from codecbench.metric import Metric
 from codecbench.metrics.parts import mean_over, split
 
 

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Wave
 from codecbench.errors import Unavailable, Unscorable
-from codecbench.metrics.base import Metric, level_dbfs
+from codecbench.metric import Metric, level_dbfs
 from codecbench.metrics.parts import mean_over, split
 
 LIBRARY_VERSION = "3.8.0"

@@ -13,15 +13,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from codecbench import results
+from codecbench.analysis import comparisons, results
+from codecbench.analysis.runs import load_runs, ordered, without_audio
+from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
-from codecbench.report import comparisons, data, figures, methods, page, paper, pictures, render, tables
+from codecbench.html import embed
+from codecbench.listen.answers import answered
+from codecbench.report import figures, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.context import CAPTIONS, Findings, page_context
-from codecbench.report.listening import answered
-from codecbench.report.payload import embed, payload
+from codecbench.report.payload import payload
 from codecbench.report.style import marks
-from codecbench.store import Run
+from codecbench.report.table import PaperTable, paper_table
+from codecbench.store.store import Run
 
 MARKER = "codecbench-report"
 """A file that says a folder is a report and may be replaced."""
@@ -56,7 +60,7 @@ def build(
     StorageError
         If the folder cannot be written.
     """
-    run = data.load([Path(folder) for folder in runs])
+    run = load_runs([Path(folder) for folder in runs])
     literature = results.table(results.read_published(published or _repository_results()))
     literature = literature[literature["metric"].isin(run.manifest["metrics"])]
     findings = _findings(run, literature, runs)
@@ -78,10 +82,10 @@ def build(
 
 
 def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findings:
-    summary = tables.summary(run)
+    rows = summary(run)
     return Findings(
-        summary=summary,
-        table=paper.paper_table(run, summary),
+        summary=rows,
+        table=paper_table(run, rows),
         pairs=comparisons.pairs(run),
         deltas=comparisons.deltas(run),
         lags=comparisons.lags(run),
@@ -92,13 +96,13 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
 
 
 def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
-    drawn = marks([*data.ordered(list(run.manifest["codecs"])), *findings.published["codec"].unique()])
+    drawn = marks([*ordered(list(run.manifest["codecs"])), *findings.published["codec"].unique()])
     _write_tables(findings, to / "tables")
     shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
     assets = Assets(to, single_file)
     if not with_audio:
-        run = data.without_audio(run)
+        run = without_audio(run)
     frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
     context = page_context(run, findings) | {
         "figures": _shown_figures(shown, to, assets),
@@ -113,7 +117,7 @@ def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio
 
 def _write_tables(findings: Findings, folder: Path) -> None:
     folder.mkdir()
-    texts = {"md": render.markdown, "csv": render.csv, "tex": render.latex}
+    texts = {"md": table_formats.markdown, "csv": table_formats.csv, "tex": table_formats.latex}
     for kind, write in texts.items():
         (folder / f"table.{kind}").write_text(write(findings.table), encoding="utf-8")
     frames = {
@@ -157,13 +161,13 @@ def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[
     return shown
 
 
-def _markdown(run: Run, table: paper.PaperTable, shown: Sequence[str]) -> str:
+def _markdown(run: Run, table: PaperTable, shown: Sequence[str]) -> str:
     """Return the report as Markdown: main plot, table, other figures, methods."""
-    name = render.escape_markdown(str(run.manifest["dataset"]["name"]))
+    name = table_formats.escape_markdown(str(run.manifest["dataset"]["name"]))
     parts = [f"# Speech codecs on {name}"]
     images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
-    parts += [*images[:1], render.markdown(table), *images[1:]]
-    parts += ["## Methods", *[render.escape_markdown(text) for text in methods.paragraphs(run)]]
+    parts += [*images[:1], table_formats.markdown(table), *images[1:]]
+    parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"
 
 

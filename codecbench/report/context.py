@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from codecbench.report import methods, paper
-from codecbench.report.listening import Answered
-from codecbench.store import Run
+from codecbench.listen.answers import Answered
+from codecbench.report import methods
+from codecbench.report.table import PaperTable, fixed
+from codecbench.store.store import Run
 
 CAPTIONS = {
     "rate-quality": "Quality over measured bitrate, with 95 % intervals; hollow points are published.",
@@ -29,7 +30,7 @@ class Findings:
     """Everything computed from a run before anything is drawn or written."""
 
     summary: pd.DataFrame
-    table: paper.PaperTable
+    table: PaperTable
     pairs: pd.DataFrame
     deltas: pd.DataFrame
     lags: pd.DataFrame
@@ -54,7 +55,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),
         "table": findings.table,
-        "fixed": paper.fixed,
+        "fixed": fixed,
         "metric_labels": {name: metric["label"] for name, metric in manifest["metrics"].items()},
         "lags": findings.lags.to_dict("records"),
         "failures": findings.failures.to_dict("records"),

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from codecbench.report.data import is_ground_truth, ordered, point_label, points, scored
-from codecbench.report.entropy import entropy_bits
+from codecbench.analysis.entropy import entropy_bits
+from codecbench.analysis.runs import is_ground_truth, ordered, point_label, points, scored
 from codecbench.report.style import INK, MUTED, PAGE_INCHES, Mark, canvas, save, styled
-from codecbench.store import Run
+from codecbench.store.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from codecbench.report.data import is_ground_truth
-from codecbench.store import Run
+from codecbench.analysis.runs import is_ground_truth
+from codecbench.store.store import Run
 
 _STATISTICS = (
     "Means are taken over utterances; 95 % confidence intervals are studentised bootstrap intervals that "

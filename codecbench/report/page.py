@@ -11,14 +11,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from codecbench.report.paper import MISSING
+from codecbench.report.table import MISSING
 
 SCRIPTS = ("core.js", "tables.js", "chart.js", "player.js", "explorer.js", "compare.js", "main.js")
 _FOLDER = files("codecbench.report") / "page_assets"
 
 
 def render(context: Mapping[str, Any]) -> str:
-    """Return the page for a context, see `report.build`; everything in it is escaped."""
+    """Return the page for a context, see `build`; everything in it is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,

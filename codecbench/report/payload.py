@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,16 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
-from codecbench.report import comparisons, spectra
+from codecbench.analysis import comparisons
+from codecbench.analysis.paired import smallest_p
+from codecbench.analysis.runs import decimals, is_ground_truth, is_own, point_label, points
+from codecbench.report import spectra
 from codecbench.report.assets import Assets, slug
-from codecbench.report.data import decimals, is_ground_truth, is_own, point_label, points
 from codecbench.report.style import DASHES, MARKERS, Mark
-from codecbench.statistics.paired import smallest_p
-from codecbench.store import Run
-
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+from codecbench.store.store import Run
 
 
 def payload(
@@ -67,12 +64,6 @@ def payload(
         "pairs": _pairs(tables["pairs"], labels),
         "deltas": _deltas(tables["deltas"]),
     }  # fmt: skip
-
-
-def embed(data: object) -> Markup:
-    """Return JSON that is safe inside a script element, whatever its strings hold."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup("".join(_UNSAFE.get(character, character) for character in text))
 
 
 def _point(codec: str, point: str, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from codecbench.analysis.runs import is_own, one_per_codec, point_label, with_tokens
 from codecbench.codec import Codes
-from codecbench.records import decode_codes
 from codecbench.report import spectra
-from codecbench.report.data import is_ground_truth, is_own, ordered, point_label, with_tokens
 from codecbench.report.style import MUTED, PAGE_INCHES, canvas, save, styled
-from codecbench.store import Run
+from codecbench.store.records import decode_codes
+from codecbench.store.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RASTER = frozenset({"spectrograms", "tokens"})
-MOST_PANELS = 8
-TYPICAL_KBPS = 6.0
 SHOWN_SECONDS = 4.0
 
 
@@ -116,19 +114,3 @@ def fullest(records: pd.DataFrame, utterances: Sequence[str]) -> str | None:
 
     known = set(records["utterance"])
     return max((name for name in utterances if name in known), key=wealth, default=None)
-
-
-def one_per_codec(records: pd.DataFrame) -> pd.DataFrame:
-    """Return one record a codec, at the rate nearest to the own model's, the own one last."""
-    own = records[records["codec"].map(is_own).astype(bool)]["payload_kbps"]
-    target = float(own.iloc[0]) if len(own) else TYPICAL_KBPS
-    rows = []
-    for codec in ordered(list(records["codec"].unique())):
-        part = records[records["codec"] == codec]
-        if not is_ground_truth(codec):
-            rows.append(part.iloc[int(np.argmin(np.abs(np.log(part["payload_kbps"] / target))))])
-    others, mine = (
-        [row for row in rows if not is_own(row["codec"])],
-        [row for row in rows if is_own(row["codec"])],
-    )
-    return pd.DataFrame([*others[: MOST_PANELS - len(mine)], *mine], columns=records.columns)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from codecbench.report.data import is_ground_truth, is_own
+from codecbench.analysis.runs import is_ground_truth, is_own
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

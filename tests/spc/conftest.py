@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from codecbench_spc.context import ContextModel, IntegerNetwork
-from codecbench_spc.context_tables import NEIGHBOURS, RATES, Tables
+from codecbench_spc.bits.context import ContextModel, IntegerNetwork
+from codecbench_spc.bits.context_tables import NEIGHBOURS, RATES, Tables
 
 
 @pytest.fixture(autouse=True)
@@ -65,9 +65,9 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     import torch
 
-    from codecbench_spc import checkpoint
-    from codecbench_spc.model import VQVAE, VqvaeConfig
-    from codecbench_spc.vocoder import Vocoder, VocoderConfig
+    from codecbench_spc.model import checkpoint
+    from codecbench_spc.model.vocoder import Vocoder, VocoderConfig
+    from codecbench_spc.model.vqvae import VQVAE, VqvaeConfig
 
     folder = tmp_path_factory.mktemp("checkpoints")
     torch.manual_seed(7)
@@ -99,11 +99,11 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_spc(tiny_checkpoints: Path) -> Path:
     """Return the checkpoint of a small ``spc`` with a table of the context model beside it."""
-    from codecbench_spc import checkpoint, shipped
-    from codecbench_spc.context_tables import save
+    from codecbench_spc.bits.context_tables import save
+    from codecbench_spc.model import checkpoint, header
 
     path = tiny_checkpoints / "spc.safetensors"
-    model_id = shipped.token_id(checkpoint.load(path).groups["vqvae"])
+    model_id = header.token_id(checkpoint.load(path).groups["vqvae"])
     rates = {f"{bits}{mode}": 0.8 * bits for bits in (8, 6) for mode in ("-ec", "-ec-packets")}
     save(path.with_name("spc-context.safetensors"), random_tables(20, 256), model_id, rates, {"steps": 0})
     return path

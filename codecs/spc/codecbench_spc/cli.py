@@ -64,7 +64,7 @@ def train(  # noqa: PLR0917 - one parameter for each option
     quiet: bool,
 ) -> None:
     """Train the Spectrogram Patch Codec as RECIPE says: a TOML file."""
-    from .recipe import load_recipe
+    from codecbench_spc.training.recipe import load_recipe
 
     if resume is not None and warm_start:
         raise InvalidInput("--resume and --warm-start exclude each other: a state already has its weights")
@@ -72,14 +72,14 @@ def train(  # noqa: PLR0917 - one parameter for each option
     folder = out or Path("runs") / loaded.name
     chosen = list(stages or loaded.order)
     if export_only:
-        from .export import export
+        from codecbench_spc.training.export import export
 
         for stage in chosen:
             for path in export(loaded, stage, folder):
                 click.echo(path)
         return
     try:
-        from .train import launch
+        from codecbench_spc.training.loop import launch
     except ImportError as error:
         raise Unavailable(
             f"training needs {error.name}", "run: pip install 'codecbench[train,pesq]'"
@@ -108,6 +108,6 @@ def train(  # noqa: PLR0917 - one parameter for each option
 @click.option("--minutes", type=float, default=math.inf, help="End training after so many minutes.")
 def train_context(recipe: Path, checkpoint: Path | None, minutes: float) -> None:
     """Train the entropy coder's context model as RECIPE says and write it beside the checkpoint."""
-    from .context_train import train_shipped
+    from codecbench_spc.training.context_train import train_shipped
 
     train_shipped(recipe, checkpoint, minutes)

@@ -17,8 +17,8 @@ import numpy as np
 from codecbench import __version__
 from codecbench.codec import Codec, CodecInfo, Coded, Codes, OperatingPoint, Wave
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
-from codecbench_spc import context, context_tables, shipped
-from codecbench_spc.bitstream import (
+from codecbench_spc.bits import context, context_tables
+from codecbench_spc.bits.bitstream import (
     COLUMN_SAMPLES,
     HEADER_BYTES,
     Header,
@@ -29,11 +29,12 @@ from codecbench_spc.bitstream import (
     pack,
     unpack,
 )
+from codecbench_spc.model import header
 
 if TYPE_CHECKING:
-    from codecbench_spc.model import VQVAE
+    from codecbench_spc.model.vocoder import Vocoder
+    from codecbench_spc.model.vqvae import VQVAE
     from codecbench_spc.stream import StreamDecoder, StreamEncoder
-    from codecbench_spc.vocoder import Vocoder
 
 SAMPLE_RATE_HZ = 16_000
 COLUMN_RATE_HZ = SAMPLE_RATE_HZ / COLUMN_SAMPLES
@@ -70,7 +71,7 @@ class SpectrogramCodec(Codec):
     citation: ClassVar[str]
 
     def __init__(self, argument: str = "") -> None:
-        self.path = Path(argument) if argument else shipped.folder() / f"{self.kind}.safetensors"
+        self.path = Path(argument) if argument else header.folder() / f"{self.kind}.safetensors"
         self.context_path = self.path.with_name(f"{self.path.stem}-context.safetensors")
         self._models: _Models | None = None
         self._context: context.ContextModel | None = None
@@ -95,15 +96,15 @@ class SpectrogramCodec(Codec):
         """See `Codec.signature`; hashes of the checkpoint, its vocoder, and its context tables."""
         files = {"weights": self.path, "vocoder": self._vocoder_path, "context": self.context_path}
         hashes = [
-            f"{name}:{shipped.digest(file)[:16]}" for name, file in files.items() if file and file.is_file()
+            f"{name}:{header.digest(file)[:16]}" for name, file in files.items() if file and file.is_file()
         ]
         return "|".join([super().signature(), *hashes])
 
     def open(self, device: str = "cpu") -> None:
         """See `Codec.open`: the encoder in float64, decoder and vocoder in float32."""
         self.check()
-        from codecbench_spc.checkpoint import build_vocoder, build_vqvae, load
-        from codecbench_spc.layers import laid_out_for_streams
+        from codecbench_spc.model.checkpoint import build_vocoder, build_vqvae, load
+        from codecbench_spc.model.layers import laid_out_for_streams
 
         checkpoint = load(self.path)
         # Apple's devices have no float64.
@@ -112,7 +113,7 @@ class SpectrogramCodec(Codec):
             encoder=laid_out_for_streams(build_vqvae(checkpoint).double().to(exact_device)),
             decoder=laid_out_for_streams(build_vqvae(checkpoint).to(device)),
             vocoder=laid_out_for_streams(build_vocoder(checkpoint).to(device)),
-            model_id=shipped.token_id(checkpoint.groups["vqvae"]),
+            model_id=header.token_id(checkpoint.groups["vqvae"]),
         )
 
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
@@ -197,11 +198,11 @@ class SpectrogramCodec(Codec):
         return layout, mode, self._context
 
     def _describe(self) -> None:
-        description = shipped.describe(self.path)
+        description = header.describe(self.path)
         self._vocoder_path = description.vocoder
         vocoder = description
         if description.vocoder is not None and description.vocoder.is_file():
-            vocoder = shipped.describe(description.vocoder)
+            vocoder = header.describe(description.vocoder)
         parameters = description.parameters + (vocoder.parameters if vocoder is not description else 0)
         lookahead = vocoder.config.get("vocoder", {}).get("lookahead")
         delay_ms = None if lookahead is None else PATCH_DELAY_MS + FRAME_MS * lookahead

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from codecbench.codec import Codes, Wave
-from codecbench_spc.layers import StreamState
-from codecbench_spc.mel import (
+from codecbench_spc.model.layers import StreamState
+from codecbench_spc.model.mel import (
     HOP_LENGTH,
     LEFT_SAMPLES,
     MEL_BANDS,
@@ -25,8 +25,8 @@ from codecbench_spc.mel import (
 )
 
 if TYPE_CHECKING:
-    from codecbench_spc.model import VQVAE
-    from codecbench_spc.vocoder import Vocoder
+    from codecbench_spc.model.vocoder import Vocoder
+    from codecbench_spc.model.vqvae import VQVAE
 
 CONTEXT_SAMPLES = WINDOW_LENGTH - HOP_LENGTH
 """Samples around its own that a patch needs, on both sides together."""

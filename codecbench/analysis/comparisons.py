@@ -1,0 +1,119 @@
+"""Who differs from whom, and by how much rate: pairwise tests and Bjontegaard deltas of a run, as tables."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codecbench.analysis.bd import FEWEST_POINTS, compare_curves
+from codecbench.analysis.paired import compare_all
+from codecbench.analysis.runs import is_ground_truth, ordered, point_label, points
+from codecbench.store.store import Run
+
+
+def pairs(run: Run, seed: int = 0) -> pd.DataFrame:
+    """Return every pair of codecs and points on every metric, Holm-corrected within each metric.
+
+    Columns are ``metric`` and those of `compare_all`.  The ground truth takes no part: that a codec differs
+    from the original is no finding and would only weaken the others.
+    """
+    shown = [point_label(*pair) for pair in points(run) if not is_ground_truth(pair[0])]
+    parts = []
+    for metric in run.manifest["metrics"]:
+        scores, speakers = wide(run, metric)
+        table = compare_all(scores[[name for name in shown if name in scores.columns]], speakers, seed=seed)
+        table.insert(0, "metric", metric)
+        parts.append(table)
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
+    """Return BD-rate and BD-quality of every ordered pair of codecs with enough points, on every metric.
+
+    Columns: metric, anchor, test, then ``rate``, ``quality``, ``clip_rate``, ``clip_quality`` each with
+    ``_low`` and ``_high``, the numbers of clips, and the reasons of refusals.
+    """
+    rates, _ = wide(run, "payload_kbps")
+    columns: dict[str, list[str]] = {}
+    for codec, point in points(run):
+        if point_label(codec, point) in rates.columns and not is_ground_truth(codec):
+            columns.setdefault(codec, []).append(point_label(codec, point))
+    codecs = [codec for codec in ordered(list(columns)) if len(columns[codec]) >= FEWEST_POINTS]
+    rows = []
+    for metric, entry in run.manifest["metrics"].items():
+        scores, speakers = wide(run, metric)
+        for anchor, test in permutations(codecs, 2):
+            a, t = columns[anchor], columns[test]
+            result = compare_curves(
+                (rates[a].to_numpy(), scores[a].to_numpy()),
+                (rates[t].to_numpy(), scores[t].to_numpy()),
+                speakers,
+                higher_is_better=bool(entry["higher_is_better"]),
+                seed=seed,
+            )
+            row: dict[str, Any] = {"metric": metric, "anchor": anchor, "test": test}
+            for name in ("rate", "quality", "clip_rate", "clip_quality"):
+                interval = getattr(result, name)
+                row |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+            row |= {
+                "clips": result.clips,
+                "rate_clips": result.rate_clips,
+                "quality_clips": result.quality_clips,
+            }
+            rows.append(row | {"rate_reason": result.rate_reason, "quality_reason": result.quality_reason})
+    return pd.DataFrame(rows)
+
+
+def wide(run: Run, column: str) -> tuple[pd.DataFrame, np.ndarray[tuple[int], np.dtype[np.str_]]]:
+    """Return one column of the records as utterances x points, and the speaker of each row."""
+    records = run.records.assign(label=[*map(point_label, run.records["codec"], run.records["point"])])
+    listed = run.manifest["utterances"]
+    table = records.pivot_table(index="utterance", columns="label", values=column, dropna=False, sort=False)
+    table = table.reindex([item["id"] for item in listed])
+    return table, np.array([str(item["speaker"]) for item in listed])
+
+
+def lags(run: Run) -> pd.DataFrame:
+    """Return for each codec and point the measured lag beside the stated delay, and what alignment changed.
+
+    Columns: codec, point, stated_ms, lag_median_ms, lag_min_ms, lag_max_ms, shifted (utterances with a lag),
+    and for each metric ``<metric>_change``, the mean of the aligned score less the raw one.
+    """
+    rows = []
+    decoded = run.records[run.records["status"] == "ok"]
+    for (codec, point), part in decoded.groupby(["codec", "point"], sort=False):
+        known = part["lag_ms"].dropna()
+        row: dict[str, Any] = {"codec": codec, "point": point, "stated_ms": _mean(part["delay_ms"])}
+        row |= {"lag_median_ms": float(known.median()) if len(known) else math.nan}
+        row |= {
+            "lag_min_ms": _mean(known[known == known.min()]),
+            "lag_max_ms": _mean(known[known == known.max()]),
+        }
+        row |= {"shifted": int((known != 0).sum()), "n": len(part)}
+        for metric in run.manifest["metrics"]:
+            row[f"{metric}_change"] = _mean(part[metric] - part[f"raw:{metric}"])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def failures(run: Run) -> pd.DataFrame:
+    """Return every missing value with its reason: codec, point, utterance, metric (or "all"), reason."""
+    rows = []
+    for _, record in run.records.iterrows():
+        place = {name: record[name] for name in ("codec", "point", "utterance")}
+        if record["status"] == "failed":
+            rows.append(place | {"metric": "all", "reason": record["error"] or "no reason recorded"})
+            continue
+        for metric in run.manifest["metrics"]:
+            if isinstance(record[f"reason:{metric}"], str):
+                rows.append(place | {"metric": metric, "reason": record[f"reason:{metric}"]})
+    return pd.DataFrame(rows, columns=["codec", "point", "utterance", "metric", "reason"])
+
+
+def _mean(values: pd.Series) -> float:
+    known = values.dropna()
+    return float(known.mean()) if len(known) else math.nan

@@ -1,0 +1,158 @@
+"""Is one codec better than another on the same utterances?  Paired differences, flipped by speaker.
+
+References
+----------
+.. [1] A. M. Winkler et al., "Permutation inference for the general linear model", NeuroImage 92, 2014
+   (sign-flipping of exchangeable blocks).
+.. [2] B. Phipson and G. K. Smyth, "Permutation p-values should never be zero", Statistical Applications in
+   Genetics and Molecular Biology 9(1), 2010.
+.. [3] S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
+   6(2), 1979.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from codecbench.analysis.bootstrap import Floats, bootstrap_mean, cluster_sums
+
+FLIPS = 9_999
+MOST_FLIPS = 99_999
+EXACT_CLUSTERS = 13
+"""Up to this many clusters all sign patterns are counted; beyond it they are drawn at random."""
+
+_CHUNK = 10_000
+
+
+class Comparison(NamedTuple):
+    """Mean paired difference ``a - b`` with its interval, the p-value of "no difference", effective n."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    n: int
+    clusters: int
+
+
+def compare(
+    a: ArrayLike, b: ArrayLike, clusters: Sequence[Any] | NDArray[Any], *, flips: int = FLIPS, seed: int = 0
+) -> Comparison:
+    """Compare two codecs on the same utterances.
+
+    Under the null hypothesis a speaker's summed difference is as likely positive as negative, so the signs of
+    whole speakers are flipped ([1]_): all patterns for few speakers, else `flips` random ones and the
+    observed one, which keeps the p-value above zero ([2]_).  The interval is `bootstrap_mean` of the
+    differences.
+
+    Parameters
+    ----------
+    a, b : array_like [N]
+        Scores of the two codecs on the same utterances; a pair with a missing one (NaN) is left out.
+    clusters : sequence [N]
+        The speaker of each utterance.
+    flips : int
+        Number of random sign patterns.
+    seed : int
+        Seed of the patterns and of the bootstrap.
+    """
+    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    sums, counts = cluster_sums(differences, clusters)
+    interval = bootstrap_mean(differences, clusters, seed=seed)
+    p_value = float(_sign_flip(sums[:, None], flips, seed)[0]) if sums.size else math.nan
+    return Comparison(interval.mean, interval.low, interval.high, p_value, int(counts.sum()), sums.size)
+
+
+def compare_all(
+    scores: pd.DataFrame, clusters: Sequence[Any] | NDArray[Any], *, seed: int = 0
+) -> pd.DataFrame:
+    """Compare every pair of columns and correct over that family with Holm's procedure.
+
+    Parameters
+    ----------
+    scores : DataFrame [N utterances, K codecs]
+        One metric; NaN where missing.
+    clusters : sequence [N]
+        The speaker of each row.
+    seed : int
+        Seed of the sign patterns and of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair: ``a, b, difference, low, high, n, clusters, p_value, p_holm``.
+    """
+    columns = ["a", "b", *Comparison._fields, "p_holm"]
+    pairs = list(combinations(scores.columns, 2))
+    if not pairs:
+        return pd.DataFrame(columns=columns)
+    labels, index = np.unique(np.asarray(clusters), return_inverse=True)
+    table = scores.to_numpy(dtype=np.float64)
+    places = {name: place for place, name in enumerate(scores.columns)}
+    rows: list[dict[str, Any]] = []
+    sums = np.zeros((labels.size, len(pairs)))
+    for number, (a, b) in enumerate(pairs):
+        differences = table[:, places[a]] - table[:, places[b]]
+        kept = np.isfinite(differences)
+        sums[:, number] = np.bincount(index[kept], weights=differences[kept], minlength=labels.size)
+        interval = bootstrap_mean(differences, index, seed=seed)
+        n, used = int(kept.sum()), np.unique(index[kept]).size
+        rows.append({"a": a, "b": b, **Comparison(*interval, math.nan, n, used)._asdict()})
+    frame = pd.DataFrame(rows)
+    p_values = _sign_flip(sums, _flips_for(len(pairs)), seed)
+    frame["p_value"] = np.where(frame["n"].to_numpy() > 0, p_values, math.nan)
+    frame["p_holm"] = holm(frame["p_value"].to_numpy())
+    return frame[columns]
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Return Holm-adjusted p-values ([3]_), [K]; missing ones (NaN) stay missing and do not count."""
+    p = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(p.shape, math.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps * p[order]))
+    return adjusted
+
+
+def smallest_p(clusters: int, flips: int = MOST_FLIPS) -> float:
+    """Return the smallest p-value that this many clusters can give, however large the difference."""
+    return 2.0 ** (1 - clusters) if clusters <= EXACT_CLUSTERS else 1.0 / (flips + 1)
+
+
+def _flips_for(pairs: int) -> int:
+    """Return enough patterns for the smallest p-value to survive the correction over `pairs`."""
+    return min(MOST_FLIPS, max(FLIPS, 200 * pairs - 1))
+
+
+def _sign_flip(sums: Floats, flips: int, seed: int) -> Floats:
+    """Return the two-sided p-value of each column of cluster sums, [G, P] -> [P]."""
+    groups = sums.shape[0]
+    observed = np.abs(sums.sum(axis=0))
+    threshold = observed - 1e-9 * np.abs(sums).sum(axis=0)
+    exact = groups <= EXACT_CLUSTERS
+    # By symmetry the first sign may stay positive when all patterns are counted.
+    total = 2 ** (groups - 1) if exact else flips
+    generator = np.random.default_rng(seed)
+    extreme = np.zeros(sums.shape[1])
+    for start in range(0, total, _CHUNK):
+        rows = min(_CHUNK, total - start)
+        bits = _patterns(start, rows, groups) if exact else generator.integers(0, 2, size=(rows, groups))
+        extreme += (np.abs((1.0 - 2.0 * bits) @ sums) >= threshold).sum(axis=0)
+    p_values: Floats = extreme / total if exact else (extreme + 1) / (total + 1)
+    return p_values
+
+
+def _patterns(start: int, rows: int, groups: int) -> NDArray[np.int64]:
+    """Return the sign patterns numbered `start` onwards as bits, [rows, groups]."""
+    numbers = np.arange(start, start + rows)
+    bits: NDArray[np.int64] = (numbers[:, None] >> np.arange(groups)[None, :]) & 1
+    return bits

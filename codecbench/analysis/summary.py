@@ -1,0 +1,97 @@
+"""The summary of a run, one row a codec and operating point: what ``table.csv`` holds."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codecbench.analysis.bootstrap import bootstrap_mean
+from codecbench.analysis.entropy import entropy_kbps
+from codecbench.analysis.runs import bounds, with_tokens
+from codecbench.store.store import Run
+
+COLUMNS = (
+    "codec", "point", "nominal_kbps", "payload_kbps", "entropy_kbps", "n", "failures", "lag_ms", "delay_ms",
+    "rtf_encode", "rtf_decode",
+)  # fmt: skip
+"""The columns before those of the metrics."""
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Return one row a codec and operating point, in the order of the manifest.
+
+    Columns are `COLUMNS`, then for each metric ``<metric>`` (mean over the scored utterances),
+    ``<metric>_low``, ``<metric>_high`` (95 % bootstrap interval clustered by speaker, see
+    `bootstrap.bootstrap_mean`) and ``<metric>_n`` (utterances scored).  ``payload_kbps`` and the
+    real-time factors are totals over totals, ``lag_ms`` is the median, ``n`` counts decoded utterances.
+    Missing values are NaN.
+    """
+    metrics = run.manifest["metrics"]
+    groups = dict(list(run.records.groupby(["codec", "point"], sort=False)))
+    empty = run.records.iloc[:0]
+    rows = []
+    for codec, entry in run.manifest["codecs"].items():
+        for point in entry["points"]:
+            records = groups.get((codec, point["name"]), empty)
+            row = _measured(records[records["status"] == "ok"])
+            nominal = point["nominal_kbps"]
+            row |= {
+                "codec": codec,
+                "point": point["name"],
+                "nominal_kbps": math.nan if nominal is None else float(nominal),
+            }
+            row |= {"failures": int((records["status"] == "failed").sum())}
+            row |= {
+                "delay_ms": _first(records["delay_ms"]),
+                "entropy_kbps": _entropy(run, codec, point["name"]),
+            }
+            for name, metric in metrics.items():
+                row |= _scores(records, name, bounds(metric))
+            rows.append(row)
+    return pd.DataFrame(rows, columns=[*COLUMNS, *metric_columns(list(metrics))])
+
+
+def metric_columns(metrics: list[str]) -> list[str]:
+    """Return the summary's columns of the metrics: mean, limits, effective n of each."""
+    return [f"{metric}{suffix}" for metric in metrics for suffix in ("", "_low", "_high", "_n")]
+
+
+def _measured(decoded: pd.DataFrame) -> dict[str, Any]:
+    seconds = decoded["seconds"].sum()
+    over = {
+        name: decoded[name].sum(min_count=1) / seconds if seconds > 0 else math.nan
+        for name in ("encode_s", "decode_s")
+    }
+    bits = decoded["payload_bytes"].sum(min_count=1) * 8
+    return {
+        "payload_kbps": bits / seconds / 1000 if seconds > 0 else math.nan,
+        "n": len(decoded),
+        "lag_ms": float(np.median(decoded["lag_ms"])) if len(decoded) else math.nan,
+        "rtf_encode": over["encode_s"],
+        "rtf_decode": over["decode_s"],
+    }
+
+
+def _scores(records: pd.DataFrame, metric: str, limits: tuple[float, float]) -> dict[str, float | int]:
+    values = records[metric].to_numpy(dtype=np.float64)
+    interval = bootstrap_mean(values, records["speaker"].to_numpy(dtype=str), bounds=limits)
+    return {
+        metric: interval.mean,
+        f"{metric}_low": interval.low,
+        f"{metric}_high": interval.high,
+        f"{metric}_n": int(np.isfinite(values).sum()),
+    }
+
+
+def _entropy(run: Run, codec: str, point: str) -> float:
+    rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
+    coded = with_tokens(rows)
+    return entropy_kbps(run.codes(codec, point), float(coded["seconds"].sum()))
+
+
+def _first(values: pd.Series) -> float:
+    known = values.dropna()
+    return float(known.iloc[0]) if len(known) else math.nan

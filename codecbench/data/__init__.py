@@ -1,0 +1,1 @@
+"""Speech: folders, registered sets, and the downloads that they come from."""

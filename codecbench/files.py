@@ -1,0 +1,41 @@
+"""Safe writing of files: whole or not at all, with an error of one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from codecbench.errors import StorageError
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a text file, whole or not at all; raises `StorageError`."""
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, data: bytes) -> None:
+    """Replace a file, whole or not at all; raises `StorageError`."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise unwritable(path, error) from None
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write everything: near the end of a disk the system may take only a part."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def unwritable(path: Path, error: OSError, kept: int | None = None) -> StorageError:
+    """Return the error for a failed write, in one line."""
+    stored = "" if kept is None else f" ({kept} records are stored; the same command continues)"
+    return StorageError(f"cannot write {path}: {error.strerror}; free space or choose another --out{stored}")

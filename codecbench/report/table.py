@@ -1,0 +1,206 @@
+"""The table of a paper: rows by bitrate band, ground truth first, own model last, best and second marked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codecbench.analysis.runs import BANDS, decimals, is_ground_truth, is_own, ordered, point_label
+from codecbench.store.store import Run
+
+MISSING = "\N{EM DASH}"
+BEST, SECOND = 1, 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: key, printed head, unit, and for a metric which direction is better."""
+
+    key: str
+    head: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+    digits: int = 2
+    note: str = ""
+
+    @property
+    def arrow(self) -> str:
+        """Return the arrow that points to the better side, empty where there is none."""
+        if self.higher_is_better is None:
+            return ""
+        return "\N{UPWARDS ARROW}" if self.higher_is_better else "\N{DOWNWARDS ARROW}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell: its value, what is printed, its interval, effective n, and its rank within the band."""
+
+    value: float | str
+    text: str
+    low: float = math.nan
+    high: float = math.nan
+    n: int | None = None
+    rank: int = 0
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval; NaN where there is none."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One codec at one operating point."""
+
+    codec: str
+    point: str
+    ground_truth: bool
+    own: bool
+    entries: dict[str, Entry]
+
+    @property
+    def label(self) -> str:
+        """The codec's name with its point, as on the command line."""
+        return point_label(self.codec, self.point)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows of one bitrate band."""
+
+    label: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """The whole table."""
+
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    metrics: tuple[str, ...] = field(default=())
+
+
+FIXED = (
+    Column("codec", "Codec"),
+    Column("payload_kbps", "kbit/s", note="coded payload, measured"),
+    Column("entropy_kbps", "Entropy", "kbit/s", note="empirical zero-order entropy of the tokens"),
+    Column("sample_rate_khz", "Rate", "kHz", digits=1, note="sample rate of the coded speech"),
+    Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second"),
+    Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec, millions"),
+    Column("rtf", "RTF", digits=3, note="real-time factor, encoding plus decoding"),
+    Column("delay_ms", "Delay", "ms", digits=1, note="algorithmic delay the codec states"),
+    Column("n", "n", digits=0, note="utterances decoded"),
+    Column("failures", "Failed", digits=0, note="utterances without decoded speech"),
+)
+
+
+def paper_table(run: Run, summary: pd.DataFrame) -> PaperTable:
+    """Lay out a summary as a paper's table.
+
+    Parameters
+    ----------
+    run : Run
+        The run, for its codecs and metrics.
+    summary : DataFrame
+        Of `tables.summary`.
+    """
+    metrics = run.manifest["metrics"]
+    scored = [
+        Column(name, m["label"], m["unit"], bool(m["higher_is_better"]), decimals(m), m["signature"])
+        for name, m in metrics.items()
+    ]
+    rank = {codec: place for place, codec in enumerate(ordered(list(run.manifest["codecs"])))}
+    rows = [
+        _row(values, run.manifest["codecs"][values["codec"]]["info"], scored)
+        for _, values in summary.iterrows()
+    ]
+    rows.sort(key=lambda row: (not row.ground_truth, row.own, rank[row.codec], _kbps(row)))
+    truth = [row for row in rows if row.ground_truth]
+    sections = []
+    if truth:
+        sections.append(Section("ground truth", tuple(truth)))
+    for band in BANDS:
+        inside = [row for row in rows if not row.ground_truth and band.holds(_kbps(row))]
+        if inside:
+            sections.append(Section(band.label, tuple(_ranked(inside, scored))))
+    lost = [row for row in rows if not row.ground_truth and math.isnan(_kbps(row))]
+    if lost:
+        sections.append(Section("no utterance decoded", tuple(lost)))
+    used = [column for column in FIXED if _used(column, rows)]
+    return PaperTable((*used, *scored), tuple(sections), tuple(metrics))
+
+
+def _row(values: pd.Series, info: dict[str, Any], scored: list[Column]) -> Row:
+    plain = {
+        "payload_kbps": values["payload_kbps"],
+        "entropy_kbps": values["entropy_kbps"],
+        "sample_rate_khz": _scaled(info.get("sample_rate_hz"), 1e3),
+        "frame_rate_hz": _scaled(info.get("frame_rate_hz"), 1),
+        "parameters_m": _scaled(info.get("parameters"), 1e6),
+        "rtf": values["rtf_encode"] + values["rtf_decode"],
+        "delay_ms": values["delay_ms"],
+        "n": values["n"],
+        "failures": values["failures"],
+    }
+    label = point_label(values["codec"], values["point"])
+    entries = {"codec": Entry(label, label)}
+    for column in FIXED[1:]:
+        entries[column.key] = Entry(float(plain[column.key]), _plain(plain[column.key], column))
+    for column in scored:
+        mean, low, high, n = (values[f"{column.key}{part}"] for part in ("", "_low", "_high", "_n"))
+        entries[column.key] = Entry(float(mean), fixed(mean, column.digits), float(low), float(high), int(n))
+    codec = str(values["codec"])
+    return Row(codec, str(values["point"]), is_ground_truth(codec), is_own(codec), entries)
+
+
+def fixed(value: float, digits: int) -> str:
+    """Return a number with so many decimals, without a negative zero; a dash where it is missing."""
+    if not np.isfinite(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def _plain(value: float, column: Column) -> str:
+    text = fixed(value, column.digits)
+    whole = column.key not in {"payload_kbps", "entropy_kbps", "rtf"}
+    return text.rstrip("0").rstrip(".") if whole and "." in text else text
+
+
+def _scaled(value: float | None, by: float) -> float:
+    return math.nan if value is None else value / by
+
+
+def _kbps(row: Row) -> float:
+    return float(row.entries["payload_kbps"].value)
+
+
+def _used(column: Column, rows: list[Row]) -> bool:
+    return column.key == "codec" or any(np.isfinite(float(row.entries[column.key].value)) for row in rows)
+
+
+def _ranked(rows: list[Row], scored: list[Column]) -> list[Row]:
+    """Mark the best and second printed value of each metric, unless one codec stands alone."""
+    ranks: dict[tuple[int, str], int] = {}
+    for column in scored:
+        printed = [
+            float(row.entries[column.key].text) for row in rows if row.entries[column.key].text != MISSING
+        ]
+        distinct = sorted(set(printed), reverse=bool(column.higher_is_better))
+        if len(printed) < 2:
+            continue
+        for number, row in enumerate(rows):
+            text = row.entries[column.key].text
+            if text != MISSING and float(text) in distinct[:2]:
+                ranks[number, column.key] = distinct.index(float(text)) + 1
+    return [
+        Row(row.codec, row.point, row.ground_truth, row.own, {
+            key: replace(entry, rank=ranks.get((number, key), 0)) for key, entry in row.entries.items()
+        })
+        for number, row in enumerate(rows)
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Planning and running: cells, workers, and the executors that they run on."""

@@ -1,0 +1,271 @@
+"""The computation of one cell: load, resample, encode, decode, time, measure the lag, score.
+
+`compute` runs in workers.  It is a pure function of its task; what is expensive to load (codecs, metrics, the
+current reference) is kept in the process between calls.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from codecbench import audio
+from codecbench.alignment import lag, shift
+from codecbench.codec import Codec, Coded, DecodedFiles, Wave
+from codecbench.errors import CodecBenchError, InvalidPayload, StorageError, Unavailable, Unscorable
+from codecbench.metric import Metric
+from codecbench.run import worker
+from codecbench.run.plan import Cell
+from codecbench.store.layout import audio_path, reference_path
+from codecbench.store.records import MEASURED, Record, encode_codes
+
+T = TypeVar("T")
+
+LAG_HZ = 16_000
+"""Rate at which the lag is measured and audio is kept."""
+
+UNAVAILABLE = "unavailable: "
+"""How the reason of a metric that cannot run on this machine begins."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell with all that a worker needs to compute it.
+
+    ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.
+    """
+
+    cell: Cell
+    metrics: tuple[Metric, ...]
+    device: str = "cpu"
+    out: Path | None = None
+
+
+@dataclass
+class Outcome:
+    """A record, and the time that went into codecs and metrics, loading them included."""
+
+    record: Record
+    busy_s: float = 0.0
+
+
+# Some metrics are not thread-safe: two cells must not run at once where an executor uses threads (Dask).
+_lock = threading.Lock()
+
+
+def compute(task: Task) -> Outcome:
+    """Compute one cell.
+
+    Returns
+    -------
+    Outcome
+        With a record of status ``ok``, or ``failed`` where a codec raised or broke the contract.
+
+    Raises
+    ------
+    StorageError
+        If decoded speech cannot be kept.
+    """
+    with _lock:
+        outcome = Outcome(blank(task.cell))
+        try:
+            _measure(task, outcome)
+        except StorageError:
+            raise
+        except Exception as error:
+            outcome.record = failed(task.cell, reason(error))
+        return outcome
+
+
+def blank(cell: Cell) -> Record:
+    """Return a record of a cell with nothing measured yet."""
+    utterance = cell.utterance
+    return {
+        "key": cell.key,
+        "utterance": utterance.id,
+        "speaker": utterance.speaker,
+        "seconds": utterance.seconds,
+        "codec": cell.codec,
+        "point": cell.point.name,
+        "nominal_kbps": _finite(cell.point.nominal_kbps),
+        "status": "ok",
+        "error": None,
+        **dict.fromkeys(MEASURED),
+        "scores": {},
+        "raw_scores": {},
+        "reasons": {},
+        "codes": None,
+        "audio": None,
+    }
+
+
+def failed(cell: Cell, error: str) -> Record:
+    """Return the record of a cell that gave no speech."""
+    return {**blank(cell), "status": "failed", "error": error}
+
+
+def reason(error: BaseException) -> str:
+    """Return an error as one line; the traceback goes to stderr where ``CODECBENCH_DEBUG`` is set."""
+    if os.environ.get("CODECBENCH_DEBUG"):
+        traceback.print_exception(error)
+    text = re.sub(r"\s+", " ", str(error)).strip()
+    if isinstance(error, CodecBenchError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _measure(task: Task, outcome: Outcome) -> None:
+    cell, record = task.cell, outcome.record
+    wave, rate_hz = worker.reference(cell.utterance.path, cell.digest, None)
+    record["seconds"] = wave.size / rate_hz
+    with _counted(outcome):
+        codec = worker.open_codec(cell, task.device)
+    codec_hz = codec.info.sample_rate_hz
+    record["delay_ms"] = codec.delay_ms(cell.point)
+    if isinstance(codec, DecodedFiles):
+        decoded, codec_hz = audio.load(codec.file(cell.utterance.id))
+    else:
+        decoded = _code(codec, worker.at(cell, codec_hz), task, outcome)
+    pair = _pairs(cell, decoded, codec_hz)
+    ref, deg = pair(LAG_HZ)
+    lag_samples = lag(ref, deg, LAG_HZ)
+    record["lag_ms"] = 1000 * lag_samples / LAG_HZ
+    for metric in task.metrics:
+        rate_hz = metric.sample_rate_hz
+        waves = pair(rate_hz)
+        with _counted(outcome):
+            _score(metric, *waves, round(lag_samples * rate_hz / LAG_HZ), record)
+    if task.out is not None:
+        record["audio"] = _keep(task.out, cell, ref, deg)
+
+
+def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
+    """Encode and decode, timed; fill in rates, times and codes; return the decoded wave."""
+    point, record = task.cell.point, outcome.record
+    with _counted(outcome):
+        coded, record["encode_s"] = _timed(task.device, lambda: codec.encode(wave, point))
+        _check_coded(coded, wave.size)
+        # Nothing but the payload and its framing reaches the decoder.
+        received = Coded(bytes(coded.payload), coded.length, coded.container_bytes, coded.packet_bytes)
+        decoded, record["decode_s"] = _timed(task.device, lambda: codec.decode(received, point))
+    _check_decoded(decoded, wave.size)
+    seconds = wave.size / codec.info.sample_rate_hz
+    record.update(
+        payload_bytes=len(coded.payload),
+        container_bytes=coded.container_bytes,
+        payload_kbps=8e-3 * len(coded.payload) / seconds,
+        container_kbps=8e-3 * coded.container_bytes / seconds,
+        rtf_encode=record["encode_s"] / seconds,
+        rtf_decode=record["decode_s"] / seconds,
+        codes=None if coded.codes is None else encode_codes(coded.codes),
+    )
+    return decoded
+
+
+def _score(metric: Metric, ref: Wave, deg: Wave, lag_samples: int, record: Record) -> None:
+    """Score the pair as it is and with the lag undone; a missing score gets its reason."""
+    name = metric.name
+    record["raw_scores"][name], why = _try_score(metric, ref, deg)
+    if lag_samples:
+        record["scores"][name], why = _try_score(metric, ref, shift(deg, lag_samples))
+    else:
+        record["scores"][name] = record["raw_scores"][name]
+    if why:
+        record["reasons"][name] = why
+
+
+def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str]:
+    try:
+        return worker.open_metric(metric)(ref, deg), ""
+    except Unscorable as error:
+        return None, str(error)
+    except Unavailable as error:
+        return None, UNAVAILABLE + str(error)
+    except Exception as error:
+        return None, reason(error)
+
+
+def _keep(out: Path, cell: Cell, ref: Wave, deg: Wave) -> str:
+    """Write the decoded speech, and the reference unless it is there; return the path below the folder."""
+    decoded = audio_path(cell.codec, cell.point.name, cell.utterance.id)
+    reference = out / reference_path(cell.utterance.id)
+    try:
+        if not reference.exists():
+            audio.save(reference, ref, LAG_HZ)
+        audio.save(out / decoded, deg, LAG_HZ)
+    except CodecBenchError as error:
+        raise StorageError(str(error)) from None
+    return decoded
+
+
+def _pairs(cell: Cell, decoded: Wave, from_hz: int) -> Callable[[int], tuple[Wave, Wave]]:
+    """Return what gives reference and decoded speech at a rate, both of the reference's length."""
+
+    @lru_cache
+    def pair(to_hz: int) -> tuple[Wave, Wave]:
+        ref = worker.at(cell, to_hz)
+        return ref, audio.fit(audio.resample(decoded, from_hz, to_hz), ref.size)
+
+    return pair
+
+
+def _check_coded(coded: Any, length: int) -> None:
+    if not isinstance(coded, Coded) or not isinstance(coded.payload, bytes):
+        raise InvalidPayload(f"the encoder gave {type(coded).__name__} without a payload of bytes")
+    if coded.length != length:
+        raise InvalidPayload(f"the encoder says {coded.length} samples, {length} went in")
+    if coded.packet_bytes and sum(coded.packet_bytes) != len(coded.payload):
+        total = sum(coded.packet_bytes)
+        raise InvalidPayload(
+            f"packets of {total} bytes in all do not make up the payload of {len(coded.payload)}"
+        )
+
+
+def _check_decoded(decoded: Any, length: int) -> None:
+    if not isinstance(decoded, np.ndarray) or decoded.dtype != np.float32 or decoded.ndim != 1:
+        raise CodecBenchError("the decoder must give a mono wave, float32 [T]")
+    if decoded.size != length:
+        raise CodecBenchError(f"the decoder gave {decoded.size} samples, {length} went in")
+    if not np.isfinite(decoded).all():
+        raise CodecBenchError("the decoder gave NaN or infinite samples")
+
+
+@contextmanager
+def _counted(outcome: Outcome) -> Iterator[None]:
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        outcome.busy_s += time.perf_counter() - begin
+
+
+def _timed(device: str, work: Callable[[], T]) -> tuple[T, float]:
+    _synchronise(device)
+    begin = time.perf_counter()
+    result = work()
+    _synchronise(device)
+    return result, time.perf_counter() - begin
+
+
+def _synchronise(device: str) -> None:
+    """Wait for the accelerator, so that time is taken of work done, not of work queued."""
+    torch = sys.modules.get("torch")
+    if torch is not None and device != "cpu" and torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

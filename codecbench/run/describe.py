@@ -1,0 +1,142 @@
+"""Describe a run before it begins: the manifest's signatures, dataset, machine and versions."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import codecbench
+from codecbench.run.plan import Contestant, Plan
+from codecbench.store.layout import reference_path
+from codecbench.store.manifest import FORMAT, Manifest, now
+
+LIBRARIES = (
+    "numpy", "scipy", "soxr", "soundfile", "torch", "transformers", "av", "pycodec2", "ai-edge-litert",
+    "pystoi", "pesq", "visqol-python", "pyworld-prebuilt",
+)  # fmt: skip
+
+
+def describe(
+    plan: Plan,
+    *,
+    seed: int,
+    limit: int | None,
+    device: str = "cpu",
+    audio: Collection[str] = (),
+    command: Sequence[str] = (),
+) -> Manifest:
+    """Return the manifest of a run that is about to begin; ``audio`` are utterances whose speech is kept."""
+    data = plan.dataset
+    return {
+        "format": FORMAT,
+        "codecbench": codecbench.__version__,
+        "dataset": {
+            "name": data.name,
+            "revision": data.revision,
+            "licence": data.licence,
+            "description": data.description,
+            "synthetic": data.synthetic,
+            "n": len(data.utterances),
+            "limit": limit,
+            "seed": seed,
+        },
+        "codecs": {entry.label: _codec(entry) for entry in plan.contestants},
+        "metrics": {metric.name: _metric(metric) for metric in plan.metrics},
+        "unavailable": [
+            {"codec": item.name, "reason": item.reason, "remedy": item.remedy} for item in plan.unavailable
+        ],
+        "unmatched": [
+            {**asdict(item), "nearest_kbps": _finite(item.nearest_kbps)} for item in plan.unmatched
+        ],
+        "device": device,
+        "machine": _machine(),
+        "versions": _versions(),
+        "git": _git(Path(codecbench.__file__).parent),
+        "utterances": [
+            {
+                "id": item.id,
+                "speaker": item.speaker,
+                "seconds": item.seconds,
+                "audio": reference_path(item.id) if item.id in audio else None,
+            }
+            for item in data.utterances
+        ],
+        "started": now(),
+        "finished": None,
+        "command": list(command),
+    }
+
+
+def _codec(entry: Contestant) -> Manifest:
+    points = [{"name": point.name, "nominal_kbps": _finite(point.nominal_kbps)} for point in entry.points]
+    return {"signature": entry.signature, "info": asdict(entry.codec.info), "points": points}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _metric(metric: Any) -> Manifest:
+    return {
+        "signature": metric.signature(),
+        "label": metric.label,
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "value_range": [_finite(bound) for bound in metric.value_range],
+        "citation": metric.citation,
+    }
+
+
+def _machine() -> Mapping[str, Any]:
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    """Return the processor's name; the standard library does not know it on Linux."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> Mapping[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _git(folder: Path) -> Mapping[str, Any] | None:
+    """Return commit and cleanliness of the source tree this package runs from; None for an installed one."""
+    try:
+        run = [
+            subprocess.run(
+                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for arguments in (
+                ["ls-files", "__init__.py"],
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "-uno"],
+            )
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    tracked, commit, changes = run
+    return {"commit": commit, "dirty": bool(changes)} if tracked else None

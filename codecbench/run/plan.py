@@ -1,0 +1,287 @@
+"""What to compute: which codecs at which points on which utterances, decided before anything is loaded.
+
+`make_plan` turns the words of a command line into a `Plan`, which iterates over its cells.  A codec that
+cannot run here, or has no point at the rate asked for, is kept in the plan by name with the reason, never
+dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from codecbench import registry
+from codecbench.codec import Codec, OperatingPoint
+from codecbench.data.folders import Dataset, Utterance
+from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.metric import RESAMPLER, Metric
+
+CELL_VERSION = 1
+"""Raised when the computation of a cell changes; stored cells of another version are computed again."""
+
+DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One codec of ``--codecs``: ``NAME[:ARGUMENT]`` and its points' names, none for the default ladder."""
+
+    spec: str
+    points: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The codec's name in records and tables: ``spc:FILE`` without folder and suffix of the file."""
+        name, separator, argument = self.spec.partition(":")
+        # Not Path.stem: "opus@7.5" is the name of a folder, not of a file of type ".5".
+        return f"{name}:{re.sub(r'[.][A-Za-z]+$', '', Path(argument).name)}" if separator else name
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A codec that can run here, and the points at which it will."""
+
+    label: str
+    spec: str
+    codec: Codec = field(compare=False)
+    signature: str
+    points: tuple[OperatingPoint, ...]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A codec or metric that was asked for and cannot run here."""
+
+    name: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A codec without a point near enough to the rate asked for, with its nearest one."""
+
+    codec: str
+    asked_kbps: float
+    nearest_kbps: float
+    nearest_point: str
+
+    def __str__(self) -> str:
+        if math.isnan(self.nearest_kbps):
+            return f"{self.codec} has no known rate to compare with {self.asked_kbps:g} kbit/s"
+        return (
+            f"{self.codec} has no point near {self.asked_kbps:g} kbit/s; its nearest is "
+            f"{self.nearest_kbps:g} (@{self.nearest_point})"
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One utterance through one codec at one point; ``key`` names the result among all runs."""
+
+    key: str
+    utterance: Utterance
+    digest: str
+    codec: str
+    spec: str
+    signature: str
+    point: OperatingPoint
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cells of a run and what it had to leave out.
+
+    Iteration goes codec by codec, so that workers hold few of them, and within a codec utterance by
+    utterance, so that the points share the loaded reference.
+    """
+
+    dataset: Dataset
+    contestants: tuple[Contestant, ...]
+    metrics: tuple[Metric, ...]
+    unavailable: tuple[Absent, ...] = ()
+    unmatched: tuple[Unmatched, ...] = ()
+    unavailable_metrics: tuple[Absent, ...] = ()
+    """Metrics that cannot run here; their scores are missing, with the reason."""
+
+    def __len__(self) -> int:
+        return len(self.dataset.utterances) * sum(len(entry.points) for entry in self.contestants)
+
+    def __iter__(self) -> Iterator[Cell]:
+        digests = {item.id: _digest(item.path) for item in self.dataset.utterances}
+        metrics = sorted(metric.signature() for metric in self.metrics)
+        for entry in self.contestants:
+            for utterance in self.dataset.utterances:
+                for point in entry.points:
+                    digest = digests[utterance.id]
+                    key = _key(utterance.id, digest, entry.signature, point, metrics)
+                    yield Cell(key, utterance, digest, entry.label, entry.spec, entry.signature, point)
+
+
+def make_plan(
+    dataset: Dataset,
+    codecs: str | Sequence[Request],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    kbps: Sequence[float] = (),
+    tolerance: float = 0.1,
+) -> Plan:
+    """Decide what to compute.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The utterances.
+    codecs : str or sequence of Request
+        The value of ``--codecs``, see `parse_codecs`, or what it stands for.
+    metrics : sequence of str
+        Names of metrics.
+    kbps : sequence of float
+        For codecs without explicit points: run the point nearest to each of these rates.
+    tolerance : float
+        How far that point may be off, relative to the rate.
+
+    Raises
+    ------
+    InvalidInput
+        If a name is unknown or a value malformed.
+    """
+    contestants: list[Contestant] = []
+    unavailable: list[Absent] = []
+    unmatched: list[Unmatched] = []
+    for request in parse_codecs(codecs) if isinstance(codecs, str) else codecs:
+        try:
+            codec = registry.codec(request.spec)
+            codec.check()
+        except Unavailable as error:
+            unavailable.append(Absent(request.label, error.reason, error.remedy))
+            continue
+        points, missed = _choose(request, codec, kbps, tolerance)
+        unmatched += missed
+        if points:
+            contestants.append(Contestant(request.label, request.spec, codec, codec.signature(), points))
+    scored = tuple(registry.metric(name) for name in dict.fromkeys(metrics))
+    if not scored:
+        raise InvalidInput("no metric given; name one or more, e.g. --metrics stoi,pesq-wb")
+    silent = tuple(absent for metric in scored if (absent := _absent(metric)))
+    return Plan(dataset, tuple(contestants), scored, tuple(unavailable), tuple(unmatched), silent)
+
+
+def parse_codecs(text: str) -> list[Request]:
+    """Parse ``NAME[:ARGUMENT][@POINT[+POINT...]],...``; a codec named twice gets the points of both.
+
+    Raises
+    ------
+    InvalidInput
+        If a part is empty, or two arguments of one codec would share a label.
+    """
+    requests: dict[str, Request] = {}
+    for part in text.split(","):
+        spec, points = _split_points(part.strip())
+        if not spec or "" in points:
+            raise InvalidInput(f"codec list {text!r} has an empty part; write e.g. opus,codec2@2400+3200")
+        before = requests.get(spec)
+        if before and before.points and points:
+            points = tuple(dict.fromkeys(before.points + points))
+        elif before:
+            raise InvalidInput(f"codec {spec!r} is listed twice; name its points once, e.g. opus@8+12")
+        requests[spec] = Request(spec, points)
+    labels: dict[str, str] = {}
+    for request in requests.values():
+        if other := labels.get(request.label):
+            raise InvalidInput(
+                f"{other!r} and {request.spec!r} would share the label {request.label!r}; rename one"
+            )
+        labels[request.label] = request.spec
+    return list(requests.values())
+
+
+def parse_rates(text: str) -> tuple[float, ...]:
+    """Parse ``--kbps``: positive rates in kbit/s separated by commas."""
+    return tuple(
+        _positive(part, "rate", "kbit/s above 0, e.g. --kbps 6 or --kbps 6,9,12") for part in text.split(",")
+    )
+
+
+def parse_tolerance(text: str) -> float:
+    """Parse ``--tolerance``: ``10%`` or ``0.1``."""
+    number = _positive(text.removesuffix("%"), "tolerance", "a share, e.g. 10% or 0.1")
+    return number / 100 if text.endswith("%") else number
+
+
+def _positive(text: str, what: str, wanted: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InvalidInput(f"{what} {text.strip()!r} is not usable; give {wanted}")
+    return number
+
+
+def _split_points(part: str) -> tuple[str, tuple[str, ...]]:
+    """Split at the last ``@``, unless it belongs to a path."""
+    spec, separator, points = part.rpartition("@")
+    if not separator or re.search(r"[/\\]", points):
+        return part, ()
+    return spec, tuple(name.strip() for name in points.split("+"))
+
+
+def _choose(
+    request: Request, codec: Codec, kbps: Sequence[float], tolerance: float
+) -> tuple[tuple[OperatingPoint, ...], list[Unmatched]]:
+    if request.points:
+        return tuple(codec.point(name) for name in request.points), []
+    if not kbps:
+        return tuple(point for point in codec.points if point.default), []
+    chosen: dict[str, OperatingPoint] = {}
+    missed = []
+    for asked in kbps:
+        # Of points at the same rate the default one is taken, then the first.
+        best = min(codec.points, key=lambda point: (_distance(point, asked), not point.default))
+        if _distance(best, asked) <= tolerance * asked * (1 + 1e-9):
+            chosen[best.name] = best
+        else:
+            missed.append(Unmatched(request.label, asked, best.nominal_kbps, best.name))
+    return tuple(chosen.values()), missed
+
+
+def _distance(point: OperatingPoint, asked: float) -> float:
+    difference = abs(point.nominal_kbps - asked)
+    return math.inf if math.isnan(difference) else difference
+
+
+def _absent(metric: Metric) -> Absent | None:
+    try:
+        metric.check()
+    except Unavailable as error:
+        return Absent(metric.name, error.reason, error.remedy)
+    return None
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+def _key(utterance: str, digest: str, signature: str, point: OperatingPoint, metrics: list[str]) -> str:
+    rate = None if math.isnan(point.nominal_kbps) else point.nominal_kbps
+    settings = sorted((name, value) for name, value in point.settings.items())
+    parts = [CELL_VERSION, RESAMPLER, utterance, digest, signature, point.name, rate, settings, metrics]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def require_something(plan: Plan) -> None:
+    """Raise in one line where a plan has nothing to run, with the first reason."""
+    if plan.contestants:
+        return
+    reasons = [f"{item.name}: {item.reason}; {item.remedy}" for item in plan.unavailable]
+    reasons += [str(item) for item in plan.unmatched]
+    raise CodecBenchError("nothing to run: " + " | ".join(reasons))

@@ -1,0 +1,151 @@
+"""Compute the missing cells of a plan and append each record the moment it exists.
+
+The runner knows an executor and a store, nothing of codecs.  Only it writes the store.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass
+
+from codecbench.errors import CodecBenchError, StorageError
+from codecbench.run.cell import UNAVAILABLE, Outcome, Task, compute, failed, reason
+from codecbench.run.plan import Cell, Plan
+from codecbench.run.pool import WorkerDied
+from codecbench.store.records import Record
+from codecbench.store.store import Store
+
+RERUN = ("missing", "failed", "all")
+"""Cells to compute: those without a record; also failed ones and those with an unavailable metric; all."""
+
+ATTEMPTS = 2
+"""How often a cell may kill its worker; the first time may be another process's fault (memory)."""
+
+AHEAD = 2
+"""Cells handed out for each one that is being computed, so that no worker waits for the store."""
+
+
+@dataclass
+class Summary:
+    """What a run did.  ``busy_s`` is the time in codecs and metrics, summed over workers."""
+
+    computed: int = 0
+    failed: int = 0
+    busy_s: float = 0.0
+    wall_s: float = 0.0
+
+
+@dataclass
+class _Job:
+    task: Task
+    deaths: int = 0
+
+
+def missing(plan: Plan, store: Store, rerun: str = "missing", audio: Collection[str] = ()) -> list[Cell]:
+    """Return the cells still to compute.
+
+    Parameters
+    ----------
+    plan : Plan
+        All cells.
+    store : Store
+        What is there.
+    rerun : str
+        One of `RERUN`.
+    audio : collection of str
+        Ids of utterances whose decoded speech is to be kept; their cells count as missing where it is not.
+    """
+
+    def wanted(cell: Cell) -> bool:
+        known = store.get(cell.key)
+        if known is None or rerun == "all":
+            return True
+        if rerun == "failed" and _incomplete(known):
+            return True
+        kept = known["audio"] is not None and (store.out / known["audio"]).exists()
+        return known["status"] == "ok" and cell.utterance.id in audio and not kept
+
+    return [cell for cell in plan if wanted(cell)]
+
+
+def run(
+    tasks: Iterable[Task],
+    store: Store,
+    executor: Executor,
+    slots: int = 1,
+    on_record: Callable[[Record], None] = lambda _: None,
+) -> Summary:
+    """Compute tasks and append their records.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        One a cell, see `missing`.
+    store : Store
+        Where records go.
+    executor : Executor
+        Who computes; see `codecbench.run.executors`.
+    slots : int
+        How many cells the executor computes at once; twice as many are handed out.
+    on_record : callable
+        Told of each record after it is stored.
+
+    Raises
+    ------
+    StorageError
+        If a record or its audio cannot be written; what is stored stays whole.
+    CodecBenchError
+        If the executor itself broke.
+    """
+    begin = time.perf_counter()
+    summary = Summary()
+    waiting = deque(_Job(task) for task in tasks)
+    pending: dict[Future[Outcome], _Job] = {}
+    try:
+        while waiting or pending:
+            while waiting and len(pending) < AHEAD * slots:
+                job = waiting.popleft()
+                pending[executor.submit(compute, job.task)] = job
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = pending.pop(future)
+                outcome = _outcome(future, job)
+                if outcome is None:
+                    waiting.appendleft(job)
+                    continue
+                store.append(outcome.record)
+                summary.computed += 1
+                summary.failed += outcome.record["status"] == "failed"
+                summary.busy_s += outcome.busy_s
+                on_record(outcome.record)
+    finally:
+        for future in pending:
+            future.cancel()
+        summary.wall_s = time.perf_counter() - begin
+    return summary
+
+
+def _outcome(future: Future[Outcome], job: _Job) -> Outcome | None:
+    """Return what came of a job, or None where it is worth another attempt."""
+    try:
+        return future.result()
+    except StorageError:
+        raise
+    except WorkerDied as error:
+        job.deaths += 1
+        return None if job.deaths < ATTEMPTS else Outcome(failed(job.task.cell, reason(error)))
+    except BrokenExecutor as error:
+        raise CodecBenchError(
+            f"the executor broke ({error}); run again to continue, e.g. with fewer --workers"
+        ) from None
+    except Exception as error:
+        return Outcome(failed(job.task.cell, reason(error)))
+
+
+def _incomplete(known: Record) -> bool:
+    return known["status"] == "failed" or any(
+        why.startswith(UNAVAILABLE) for why in known["reasons"].values()
+    )

@@ -1,0 +1,109 @@
+"""What a worker keeps in its process between cells: opened codecs and metrics, the current reference."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from codecbench import audio, registry
+from codecbench.codec import Codec, Wave
+from codecbench.errors import CodecBenchError
+from codecbench.metric import Metric
+from codecbench.run.plan import Cell
+
+OPEN_CODECS = 2
+"""Codecs held open at once; a plan goes codec by codec, so two serve a worker that is at the seam."""
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+@dataclass
+class _Held:
+    """Errors are kept too: what failed to load is not tried again."""
+
+    codecs: OrderedDict[tuple[str, str], Codec | Exception] = field(default_factory=OrderedDict)
+    metrics: dict[str, Metric | Exception] = field(default_factory=dict)
+
+
+_held = _Held()
+
+
+def forget() -> None:
+    """Let go of everything held, as a fresh process would have it."""
+    _held.codecs.clear()
+    _held.metrics.clear()
+    reference.cache_clear()
+
+
+@lru_cache(maxsize=6)
+def reference(path: Path, digest: str, rate_hz: int | None) -> tuple[Wave, int]:
+    """Return the reference at a rate, at its own for None.  The digest keeps changed files apart."""
+    if rate_hz is None:
+        return audio.load(path)
+    wave, own_hz = reference(path, digest, None)
+    return audio.resample(wave, own_hz, rate_hz), rate_hz
+
+
+def at(cell: Cell, rate_hz: int) -> Wave:
+    """Return a cell's reference at a rate."""
+    return reference(cell.utterance.path, cell.digest, rate_hz)[0]
+
+
+def open_codec(cell: Cell, device: str) -> Codec:
+    """Return the cell's codec, opened in this process; only the last few are kept."""
+
+    def make() -> Codec:
+        codec = registry.codec(cell.spec)
+        _same(codec.signature(), cell.signature, f"codec {cell.codec!r}")
+        codec.open(device)
+        _warm_up(codec, cell)
+        return codec
+
+    opened = _once(_held.codecs, (cell.spec, device), make)
+    _held.codecs.move_to_end((cell.spec, device))
+    while len(_held.codecs) > OPEN_CODECS:
+        _held.codecs.popitem(last=False)
+    return opened
+
+
+def open_metric(metric: Metric) -> Metric:
+    """Return the metric, opened in this process; raises what its `check` or `open` raised."""
+
+    def make() -> Metric:
+        metric.check()
+        metric.open()
+        return metric
+
+    return _once(_held.metrics, metric.signature(), make)
+
+
+def _once(held: MutableMapping[K, T | Exception], key: K, make: Callable[[], T]) -> T:
+    if key not in held:
+        try:
+            held[key] = make()
+        except Exception as error:
+            held[key] = error
+    found = held[key]
+    if isinstance(found, Exception):
+        raise found.with_traceback(None)
+    return found
+
+
+def _same(here: str, planned: str, what: str) -> None:
+    if here != planned:
+        raise CodecBenchError(
+            f"{what} is {here} in the worker and {planned} in the plan; install the same version everywhere"
+        )
+
+
+def _warm_up(codec: Codec, cell: Cell) -> None:
+    """Code one second before a codec's first timed cell; what it raises, the cell will raise again."""
+    rate_hz = codec.info.sample_rate_hz
+    with suppress(Exception):
+        codec.decode(codec.encode(at(cell, rate_hz)[:rate_hz], cell.point), cell.point)

@@ -1,0 +1,94 @@
+"""One record a cell: its fields, and its line in ``records.jsonl``.
+
+A record is a JSON object on one line; missing values are null, never NaN.  Scores stand in ``scores`` (after
+undoing the measured lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codecbench.codec import Codes
+from codecbench.errors import InvalidInput
+from codecbench.store.layout import RECORDS
+
+Record = dict[str, Any]
+TIMINGS = frozenset({"encode_s", "decode_s", "rtf_encode", "rtf_decode"})
+"""Fields of a record that differ between two runs of the same cell."""
+
+MEASURED = (
+    "payload_bytes", "container_bytes", "payload_kbps", "container_kbps", "lag_ms", "delay_ms",
+    "encode_s", "decode_s", "rtf_encode", "rtf_decode",
+)  # fmt: skip
+FIELDS = (
+    "key", "utterance", "speaker", "seconds", "codec", "point", "nominal_kbps", "status", "error",
+    *MEASURED, "codes", "audio",
+)  # fmt: skip
+_NESTED = ("scores", "raw_scores", "reasons")
+
+
+def read_records(out: Path) -> Iterator[Record]:
+    """Yield the records of a folder in the order of writing, without a torn last line."""
+    path = out / RECORDS
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            yield _parse(line, path, number)
+
+
+def flat(record: Record, metrics: list[str]) -> Record:
+    """Return a record as one row: its fields, and for each metric the columns of `metric_columns`."""
+    row = {name: value for name, value in record.items() if name not in _NESTED}
+    for metric in metrics:
+        row[metric] = record["scores"].get(metric)
+        row[f"raw:{metric}"] = record["raw_scores"].get(metric)
+        row[f"reason:{metric}"] = record["reasons"].get(metric)
+    return row
+
+
+def without_timings(record: Mapping[str, Any]) -> Record:
+    """Return what two computations of the same cell must agree on."""
+    return {name: value for name, value in record.items() if name not in TIMINGS}
+
+
+def metric_columns(metrics: list[str]) -> list[str]:
+    """Return the columns of scores: ``<metric>``, ``raw:<metric>``, ``reason:<metric>`` for each."""
+    return [column for metric in metrics for column in (metric, f"raw:{metric}", f"reason:{metric}")]
+
+
+def essence(record: Record) -> Record:
+    """Return what decides whether a cell needs computing again."""
+    return {name: record[name] for name in ("status", "audio", "reasons")}
+
+
+def encode_codes(codes: Codes) -> dict[str, Any]:
+    """Return tokens [F, T] as JSON: shape, dtype and base64 of the zlib-compressed little-endian integers."""
+    dtype = "uint16" if codes.size == 0 or int(codes.max()) < 1 << 16 else "uint32"
+    packed = zlib.compress(codes.astype(np.dtype(dtype).newbyteorder("<")).tobytes(), 9)
+    return {"shape": list(codes.shape), "dtype": dtype, "data": base64.b64encode(packed).decode()}
+
+
+def decode_codes(value: Mapping[str, Any]) -> Codes:
+    """Return the tokens that `encode_codes` stored, int64 [F, T]."""
+    raw = zlib.decompress(base64.b64decode(value["data"]))
+    values = np.frombuffer(raw, np.dtype(value["dtype"]).newbyteorder("<"))
+    return values.astype(np.int64).reshape(value["shape"])
+
+
+def _parse(line: bytes, path: Path, number: int) -> Record:
+    try:
+        record = json.loads(line)
+        _ = record["key"], essence(record)
+    except (ValueError, KeyError, TypeError):
+        raise InvalidInput(f"{path}: line {number} is not a record; delete that line and run again") from None
+    return dict(record)

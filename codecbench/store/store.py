@@ -1,0 +1,245 @@
+"""Results on disk: records appended whole or not at all, a manifest replaced atomically, one writer.
+
+A run's folder holds ``records.jsonl`` (one JSON object a cell), ``manifest.json`` (what was run, see
+`codecbench.store.manifest`), ``table.csv`` and ``audio/``.  `Store` writes it, `load_run` reads it into a
+`Run`.  Where a cell was computed again, its last record counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from codecbench.codec import Codes
+from codecbench.errors import InvalidInput
+from codecbench.files import unwritable, write_all, write_atomically
+from codecbench.lock import Lock
+from codecbench.store.layout import MANIFEST, RECORDS
+from codecbench.store.records import (
+    FIELDS,
+    MEASURED,
+    Record,
+    decode_codes,
+    essence,
+    flat,
+    metric_columns,
+    read_records,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Store:
+    """The writer of one run's folder; use it as a context manager.
+
+    Parameters
+    ----------
+    out : Path
+        The folder; made where missing.
+
+    Attributes
+    ----------
+    repaired_bytes : int
+        Length of the torn last line that was removed on opening; 0 if there was none.
+
+    Raises
+    ------
+    InvalidInput
+        If another process writes the folder, or a stored line is not a record.
+    StorageError
+        If the folder cannot be made or written.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self._path = out / RECORDS
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(out)
+        except OSError as error:
+            raise unwritable(out, error) from None
+        try:
+            self._file = self._path.open("ab", buffering=0)
+            self.repaired_bytes = self._repair()
+            self._known = {record["key"]: essence(record) for record in read_records(out)}
+        except OSError as error:
+            self._lock.release()
+            raise unwritable(self._path, error) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+    def close(self) -> None:
+        """Close the file and let other writers in."""
+        self._file.close()
+        self._lock.release()
+
+    def get(self, key: str) -> Record | None:
+        """Return status, audio and reasons of the last record of a cell, or None."""
+        return self._known.get(key)
+
+    def records(self) -> Iterator[Record]:
+        """Yield every stored record in the order of writing."""
+        return read_records(self.out)
+
+    def append(self, record: Record) -> None:
+        """Write one record as a whole line and see it to the disk.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written; the file is then as it was before.
+        """
+        line = (json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n").encode()
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            write_all(self._file.fileno(), line)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), before)
+            raise unwritable(self._path, error, kept=len(self._known)) from None
+        self._known[record["key"]] = essence(record)
+
+    def manifest(self) -> dict[str, Any] | None:
+        """Return the folder's manifest, or None where no run has begun."""
+        return read_manifest(self.out) if (self.out / MANIFEST).exists() else None
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest atomically."""
+        write_atomically(self.out / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+
+    def _repair(self) -> int:
+        """Cut an incomplete last line, left by a kill during a write; return its length in bytes."""
+        with self._path.open("rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            whole = _end_of_last_line(file, size)
+            if whole < size:
+                file.truncate(whole)
+                os.fsync(file.fileno())
+            return size - whole
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run.
+
+    Parameters
+    ----------
+    out : Path
+        Its folder.
+    manifest : dict
+        What was run, see `codecbench.store.manifest`.
+    records : pandas.DataFrame
+        One row a cell in the manifest's order of codecs, points and utterances.  Columns are the fields of a
+        record, and for every metric ``<metric>`` (score after alignment), ``raw:<metric>`` and
+        ``reason:<metric>``; missing scores are NaN, missing reasons None.  ``codes`` holds what
+        `codecbench.store.records.decode_codes` takes.
+    """
+
+    out: Path
+    manifest: dict[str, Any]
+    records: pd.DataFrame
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics, in the order asked for."""
+        return list(self.manifest["metrics"])
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """The rows of cells that gave no decoded speech; ``error`` says why."""
+        return self.records[self.records["status"] == "failed"]
+
+    def codes(self, codec: str, point: str) -> list[Codes]:
+        """Return the tokens of all utterances of one codec at one point, int64 [F, T] each."""
+        rows = self.records[(self.records["codec"] == codec) & (self.records["point"] == point)]
+        return [decode_codes(value) for value in rows["codes"] if isinstance(value, dict)]
+
+
+def load_run(out: Path) -> Run:
+    """Read a run's folder; it may still be written to, a torn last line is left out.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds no run, or one of another format.
+    """
+    manifest = read_manifest(out)
+    return Run(out, manifest, frame(read_records(out), manifest))
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """Read and check ``manifest.json``; raises `InvalidInput` where there is none of this format."""
+    path = out / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InvalidInput(
+            f"{out}: no run here ({MANIFEST} is missing); give the --out folder of a run"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path}: cannot be read as JSON ({error}); restore it or run again") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != 1:
+        raise InvalidInput(f"{path}: not a manifest of format 1; use the codecbench version that wrote it")
+    return manifest
+
+
+def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Return records as the table that `Run` describes."""
+    import pandas as pd
+
+    last = {(record["utterance"], record["codec"], record["point"]): record for record in records}
+    codecs = {name: index for index, name in enumerate(manifest["codecs"])}
+    points = {
+        (name, point["name"]): index
+        for name, entry in manifest["codecs"].items()
+        for index, point in enumerate(entry["points"])
+    }
+    utterances = {item["id"]: index for index, item in enumerate(manifest["utterances"])}
+
+    def order(record: Record) -> tuple[int, int, int, str]:
+        codec, point = record["codec"], record["point"]
+        place = utterances.get(record["utterance"], len(utterances))
+        return (
+            codecs.get(codec, len(codecs)),
+            points.get((codec, point), len(points)),
+            place,
+            record["utterance"],
+        )
+
+    metrics = list(manifest["metrics"])
+    rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
+    table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
+    scores = [column for metric in metrics for column in (metric, f"raw:{metric}")]
+    numeric = ["seconds", "nominal_kbps", *MEASURED, *scores]
+    return table.astype(dict.fromkeys(numeric, "float64"))
+
+
+def _end_of_last_line(file: Any, size: int) -> int:
+    """Return the offset behind the last newline, reading backwards."""
+    end, block = size, 1 << 16
+    while end > 0:
+        start = max(0, end - block)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return int(start + found + 1)
+        end = start
+    return 0

@@ -1,0 +1,159 @@
+"""Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
+
+``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
+differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codecbench import registry
+from codecbench.cli import COMMANDS, cli
+from codecbench.errors import CodecBenchError, Unavailable
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs"
+NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
+WIDTH = 96
+
+
+def pages() -> Mapping[str, str]:
+    """Return the text of every generated page by file name."""
+    return {
+        "cli.md": _cli_page(),
+        "codecs.md": _codecs_page(),
+        "metrics.md": _metrics_page(),
+        "data.md": _data_page(),
+    }
+
+
+def outdated(folder: Path = FOLDER) -> list[str]:
+    """Return the names of pages that are missing or differ from the code."""
+    return [name for name, text in pages().items() if not _same(folder / name, text)]
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail where a page is outdated.")
+def main(check: bool) -> None:
+    """Write the generated pages of docs/."""
+    stale = outdated()
+    if check and stale:
+        raise click.ClickException(f"outdated: {', '.join(f'docs/{name}' for name in stale)}; run: make docs")
+    FOLDER.mkdir(exist_ok=True)
+    for name in stale:
+        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+        click.echo(f"wrote docs/{name}")
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def _cli_page() -> str:
+    context = click.Context(cli, info_name="codecbench", terminal_width=WIDTH, **cli.context_settings)
+    parts = [f"# Command line\n\n{NOTE}", _section(context, cli, "codecbench")]
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context, terminal_width=WIDTH)
+        parts.append(f"## codecbench {name}\n\n" + _section(inner, command, f"codecbench {name}"))
+        if isinstance(command, click.Group):
+            for child_name, child in command.commands.items():
+                innermost = click.Context(child, info_name=child_name, parent=inner, terminal_width=WIDTH)
+                title = f"codecbench {name} {child_name}"
+                parts.append(f"### {title}\n\n" + _section(innermost, child, title))
+    return "\n".join(parts)
+
+
+def _section(context: click.Context, command: click.Command, title: str) -> str:
+    if command is cli:
+        # Commands of other packages are theirs to document.
+        rows = [(name, _short(context, name)) for name in COMMANDS]
+        return f"{command.help}\n\n" + _table(("command", "what it does"), rows)
+    return f"```\n$ {title} --help\n{command.get_help(context)}\n```\n"
+
+
+def _short(context: click.Context, name: str) -> str:
+    command = cli.get_command(context, name)
+    return command.get_short_help_str(200) if command else ""
+
+
+def _codecs_page() -> str:
+    def row(name: str, codec: Any) -> tuple[str, ...]:
+        info = codec.info
+        licences = ", ".join(dict.fromkeys(filter(None, (info.licence, info.weights_licence))))
+        delay = "" if info.algorithmic_delay_ms is None else f"{info.algorithmic_delay_ms:g}"
+        default = " ".join(point.name for point in codec.points if point.default)
+        others = " ".join(point.name for point in codec.points if not point.default)
+        source = f"[{info.citation or info.url}]({info.url})" if info.url else info.citation
+        rate = f"{info.sample_rate_hz / 1000:g}"
+        return (f"`{name}`", info.description, rate, default, others, delay, licences, source)
+
+    head = ("codec", "description", "kHz", "default points", "other points", "delay, ms", "licence", "source")
+    text = (
+        "A point is named by its nominal rate in kbit/s where nothing else is said.  The rate in tables and\n"
+        "plots is the measured one.  `codecbench list` tells which codecs can run on your machine, and what\n"
+        "the others need.  A licence of code is followed by that of the weights where they differ.\n\n"
+    )
+    return f"# Codecs\n\n{NOTE}\n{text}" + _table(head, _rows(registry.CODECS, row))
+
+
+def _metrics_page() -> str:
+    def row(name: str, metric: Any) -> tuple[str, ...]:
+        better = "higher" if metric.higher_is_better else "lower"
+        rate = f"{metric.sample_rate_hz / 1000:g}"
+        return (
+            f"`{name}`",
+            metric.label,
+            metric.unit,
+            better,
+            rate,
+            f"`{metric.signature()}`",
+            metric.citation,
+        )
+
+    head = ("metric", "label", "unit", "better", "kHz", "signature", "source")
+    text = (
+        "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
+    )
+    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row))
+
+
+def _data_page() -> str:
+    def row(name: str, source: Any) -> tuple[str, ...]:
+        size = f"{source.size_bytes / 1e6:,.0f} MB" if source.size_bytes else "in the package"
+        return (f"`{name}`", source.description, source.licence, size)
+
+    text = (
+        "`--data NAME` takes a set of this table, downloaded once; `--data FOLDER` any folder of audio.\n\n"
+    )
+    return f"# Datasets\n\n{NOTE}\n{text}" + _table(
+        ("name", "description", "licence", "size"), _rows(registry.DATASETS, row)
+    )
+
+
+def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each plugin of this package; those of other packages are theirs to document."""
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        if point.dist is not None and point.dist.name != "codecbench":
+            continue
+        try:
+            yield row(point.name, point.load()())
+        except Unavailable as error:
+            yield (f"`{point.name}`", error.reason)
+        except Exception as error:
+            raise CodecBenchError(f"{point.name} cannot be described: {error}") from error
+
+
+def _table(head: tuple[str, ...], rows: Any) -> str:
+    lines = [head, tuple("---" for _ in head), *(row + ("",) * (len(head) - len(row)) for row in rows)]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""ViSQOL: the corrected envelope, golden values, one computation for both mappings, what has no score."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import urllib.request
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codecbench.errors import Unavailable, Unscorable
+from codecbench.metric import level_dbfs
+from codecbench.metrics import visqol as wrapper
+from codecbench.metrics.visqol import Visqol, VisqolPolynomial, upper_envelope
+from codecbench.testing.signals import band_limited, delayed, speech_like, with_noise
+
+pytest.importorskip("visqol")
+LATTICE, POLYNOMIAL = Visqol(), VisqolPolynomial()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine():
+    LATTICE.open()
+
+
+def envelope_step_by_step(signal):
+    """The C++ code in its own order: full complex spectrum, weights, real part of the inverse, magnitude."""
+    n = len(signal)
+    size = 32
+    while size < n:
+        size *= 2
+    centred = np.zeros(size, complex)
+    centred[:n] = signal - np.mean(signal)
+    weights = np.zeros(size)
+    weights[0] = 1.0
+    weights[n // 2] = 1.0 if n % 2 == 0 else 2.0
+    weights[1 : size // 2] = 2.0
+    half = (np.fft.fft(centred) * weights)[: size // 2 + 1]
+    # The real inverse transform reads the lower half and takes the upper one to be its mirror image.
+    mirrored = np.concatenate((half, np.conj(half[-2:0:-1])))
+    return np.abs(np.real(np.fft.ifft(mirrored))[:n]) + np.mean(signal)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 2100), st.integers(0, 1000), st.floats(-1.0, 1.0))
+def test_envelope_equals_the_steps_of_the_cpp_code(size, seed, offset):
+    signal = np.random.default_rng(seed).standard_normal(size) + offset
+    np.testing.assert_allclose(upper_envelope(signal), envelope_step_by_step(signal), atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [32, 1024, 16_384])
+def test_envelope_of_a_whole_power_of_two_keeps_the_nyquist_component(size):
+    signal = np.where(np.arange(size) % 2 == 0, 1.0, -1.0)
+    np.testing.assert_allclose(upper_envelope(signal), 1.0, atol=1e-12)
+
+
+def test_envelope_is_about_twice_the_rectified_signal():
+    signal = speech_like(1.0).astype(np.float64)
+    np.testing.assert_allclose(upper_envelope(signal), 2 * np.abs(signal), atol=0.01)
+
+
+def test_the_library_runs_with_the_correction():
+    import visqol.alignment
+
+    assert visqol.alignment.upper_envelope is upper_envelope
+
+
+@pytest.mark.parametrize(
+    ("metric", "noisy", "narrow", "same"),
+    [
+        (LATTICE, (1.0, 1.47579), (3.23937, 3.40172), (4.60248, 4.11164)),
+        (POLYNOMIAL, (3.69703, 2.89953), (3.78409, 4.13964), (5.0, 5.0)),
+    ],
+)
+def test_golden_on_speech(speech, metric, noisy, narrow, same):
+    """Measured with visqol-python 3.8.0 and the correction on Linux x86_64."""
+    for degrade, expected in ((with_noise, noisy), (band_limited, narrow), (np.copy, same)):
+        found = [metric(ref, degrade(ref)) for ref in speech[:2]]
+        assert found == pytest.approx(list(expected), abs=0.01)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(("mapping", "expected"), [("lattice", 3.312923), ("polynomial", 3.374506)])
+def test_conformance_case_ca01(mapping, expected):
+    """Google's conformance pair CA01 in speech mode; values of C++ ViSQOL 3.3.3."""
+    base = "https://raw.githubusercontent.com/google/visqol/c3aa2e498e0f7f14202643594335a0b9ee40bdd9/testdata/clean_speech/"
+    blobs = {
+        "CA01_01.wav": "df4df56248ef66eb92b35fb9feea1e3af1a74ab9",
+        "transcoded_CA01_01.wav": "a15cbadbdf6f5588b907130e57fef77afa025695",
+    }
+    waves = []
+    for name, blob in blobs.items():
+        with urllib.request.urlopen(base + name, timeout=60) as response:
+            content = response.read()
+        assert hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == blob
+        wave, rate_hz = soundfile.read(io.BytesIO(content), dtype="float32")
+        waves.append(wave.tobytes())
+    opinion = wrapper._compare(*waves, rate_hz)
+    assert getattr(opinion, mapping) == pytest.approx(expected, abs=1e-4)
+
+
+def test_both_mappings_share_one_computation():
+    wrapper._compare.cache_clear()
+    ref = speech_like(1.5)
+    deg = with_noise(ref)
+    scores = [metric(ref, deg) for metric in (LATTICE, POLYNOMIAL, LATTICE)]
+    assert wrapper._compare.cache_info().misses == 1
+    assert scores[0] == scores[2] != scores[1]
+
+
+@pytest.mark.parametrize("metric", [LATTICE, POLYNOMIAL])
+def test_level_does_not_matter(metric):
+    """Without the normalisation this pair's score moves by up to one point at 0.01 of the level."""
+    ref = speech_like(2.0)
+    deg = with_noise(ref, 30.0)
+    expected = metric(ref, deg)
+    for gain in (0.01, 0.1, 1.9):
+        assert metric(np.float32(gain) * ref, np.float32(gain) * deg) == pytest.approx(expected, abs=0.02)
+    assert metric(ref, np.float32(0.3) * deg) == pytest.approx(expected, abs=0.05)
+    assert level_dbfs(ref) != pytest.approx(metric.level_dbfs, abs=1.0)
+
+
+def test_order_of_degradations_and_bounds():
+    ref = speech_like(2.0)
+    for metric in (LATTICE, POLYNOMIAL):
+        scores = [metric(ref, deg) for deg in (ref, band_limited(ref), with_noise(ref, 15.0))]
+        assert scores == sorted(scores, reverse=True)
+        assert all(1.0 <= score <= 5.0 for score in scores)
+    assert POLYNOMIAL(ref, ref) == 5.0
+    assert 4.0 < LATTICE(ref, ref) < 5.0
+
+
+def test_aligns_by_itself():
+    ref = speech_like(2.0)
+    for metric in (LATTICE, POLYNOMIAL):
+        assert metric(ref, delayed(ref, 100.0)) == pytest.approx(metric(ref, ref), abs=0.2)
+
+
+def test_is_repeatable():
+    ref = speech_like(1.5)
+    deg = band_limited(ref)
+    first = POLYNOMIAL(ref, deg)
+    wrapper._compare.cache_clear()
+    assert POLYNOMIAL(ref, deg) == first
+
+
+def test_long_clips_are_the_mean_of_their_parts():
+    ref = speech_like(5.0)
+    deg = with_noise(ref)
+    metric = VisqolPolynomial(max_seconds=2.0)
+    whole = POLYNOMIAL(ref, deg)
+    assert metric(ref, deg) == pytest.approx(whole, abs=0.3)
+    assert metric(ref, deg) != whole
+
+
+def test_too_short_is_a_reason():
+    ref = speech_like(1.0)[:11_000]
+    with pytest.raises(Unscorable, match=r"shorter than 0\.7 s"):
+        LATTICE(ref, ref)
+
+
+def test_a_number_that_is_none_is_a_reason(monkeypatch):
+    monkeypatch.setattr(wrapper, "_compare", lambda *_: wrapper.Opinion(np.nan, np.nan))
+    with pytest.raises(Unscorable, match="ViSQOL gave no number"):
+        POLYNOMIAL(speech_like(1.0), speech_like(1.0))
+
+
+def test_no_speech_is_a_reason(monkeypatch):
+    class Silent:
+        def measure_from_arrays(self, *_, **__):
+            raise IndexError
+
+    monkeypatch.setattr(wrapper, "_engine", Silent)
+    wrapper._compare.cache_clear()
+    with pytest.raises(Unscorable, match="no speech"):
+        LATTICE(speech_like(1.0), speech_like(1.0))
+
+
+def test_a_library_without_the_symbol_is_refused(monkeypatch):
+    import visqol.alignment
+
+    monkeypatch.delattr(visqol.alignment, "upper_envelope")
+    with pytest.raises(Unavailable, match="no upper_envelope"):
+        wrapper._engine.__wrapped__()
+
+
+def test_says_nothing(caplog, capfd):
+    with warnings.catch_warnings(), caplog.at_level(logging.INFO):
+        warnings.simplefilter("error")
+        wrapper._engine.__wrapped__()
+        LATTICE(speech_like(1.0, seed=9), speech_like(1.0, seed=9))
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,312 @@
+"""The report's folder: complete, deterministic, replaced as a whole, safe against hostile names."""
+
+from __future__ import annotations
+
+import hashlib
+import html.parser
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codecbench.analysis import comparisons, results, runs
+from codecbench.analysis.summary import summary
+from codecbench.errors import InvalidInput
+from codecbench.html import embed
+from codecbench.report import figures, methods, pictures
+from codecbench.report.build import build
+from codecbench.report.style import marks
+from codecbench.store.store import Run
+
+HOSTILE = '</script><img src=x onerror="alert(1)">\'"&\u2028{{{{7*7}}}} ../../{:d}'
+CHOSEN = ("stoi", "mcd", "visqol")
+SMALL = ("pcm", "opus", "rvq", "spc")
+
+
+@pytest.fixture(scope="module")
+def small(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "run"
+    return make_run(
+        folder, utterances=14, speakers=7, audio=2, codecs=SMALL, points=3, seconds=0.5, metrics=CHOSEN
+    )
+
+
+@pytest.fixture(scope="module")
+def run(small: Path) -> Run:
+    return runs.load_runs([small])
+
+
+@pytest.fixture(scope="module")
+def built(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build([small], tmp_path_factory.mktemp("reports") / "r").parent
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*")) if path.is_file()
+    }  # fmt: skip
+
+
+def test_the_folder_is_complete(built: Path) -> None:
+    assert (built / "index.html").is_file()
+    assert (built / "report.md").is_file()
+    tables = {path.name for path in (built / "tables").iterdir()}
+    assert {
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "summary.csv",
+        "pairs.csv",
+        "bd.csv",
+        "lags.csv",
+        "failures.csv",
+    } <= tables
+    for name in (
+        "rate-quality",
+        "speed-quality",
+        "distribution",
+        "codebook-use",
+        "spectrograms",
+        "tokens",
+        "rate-quality-stoi",
+    ):
+        for kind in ("svg", "pdf", "png", "csv"):
+            assert (built / "figures" / f"{name}.{kind}").stat().st_size > 100
+    # The ground truth is the reference itself: two references, and each decoded clip of two utterances.
+    clips = [path for path in (built / "audio").rglob("*.flac") if path.stem != "reference"]
+    assert len(clips) == len(list((built / "spectrograms").rglob("*.webp"))) - 2 > 8
+
+
+def test_a_second_build_gives_the_same_bytes(small: Path, built: Path, tmp_path: Path) -> None:
+    again = build([small], tmp_path / "r").parent
+    assert files_of(again) == files_of(built)
+
+
+def test_an_earlier_report_is_replaced_and_nothing_else(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    to = tmp_path / "r"
+    build([small], to)
+    (to / "stale.txt").write_text("old")
+    build([small], to)
+    assert not (to / "stale.txt").exists()
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter.tex").write_text("mine")
+    with pytest.raises(InvalidInput, match="not an earlier report"):
+        build([small], other)
+    assert [path.name for path in other.iterdir()] == ["chapter.tex"]
+    assert {path.name for path in tmp_path.iterdir()} == {"r", "thesis"}
+
+
+def test_a_failure_leaves_the_old_report(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    to = build([small], tmp_path / "r").parent
+    before = files_of(to)
+
+    def full(*_: object) -> list[str]:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figures, "write_figures", full)
+    with pytest.raises(Exception, match="No space left on device"):
+        build([small], to)
+    assert files_of(to) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+class Tags(html.parser.HTMLParser):
+    """Collects what a browser would load or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+
+def test_hostile_names_stay_text(
+    make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    folder = make_run(
+        tmp_path / "run",
+        utterances=6,
+        audio=2,
+        codecs=("pcm", "opus"),
+        points=1,
+        name=HOSTILE.format,
+        fail_every=3,
+        seconds=0.3,
+    )
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["dataset"]["name"] = "<b>evil</b>"
+    manifest["unavailable"][0]["reason"] = "<script>alert(2)</script>"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    page = build([folder], tmp_path / "r")
+    text = page.read_text(encoding="utf-8")
+    assert "onerror=" not in re.sub(r"onerror=(&#34;|\\\")", "", text)
+    assert "<b>evil" not in text
+    assert "49" not in re.findall(r"utterance [^<]*", text)
+    tags = Tags()
+    tags.feed(text)
+    assert [tag for tag, _ in tags.seen].count("script") == 2
+    assert all(attributes.get("src") is None for tag, attributes in tags.seen if tag == "script")
+    assert not any(name.startswith("on") for _, attributes in tags.seen for name in attributes)
+    names = [str(path.relative_to(page.parent)) for path in page.parent.rglob("*")]
+    assert all(re.fullmatch(r"[\w./@-]+", name) for name in names)
+    payload = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
+    assert payload["utterances"][0][0] == HOSTILE.format(0)
+
+
+def test_nothing_points_to_the_network(built: Path) -> None:
+    tags = Tags()
+    tags.feed((built / "index.html").read_text(encoding="utf-8"))
+    for _, attributes in tags.seen:
+        for name in ("src", "href"):
+            assert not str(attributes.get(name) or "").startswith(("http", "//"))
+
+
+def test_links_of_the_page_lead_to_files(built: Path) -> None:
+    tags = Tags()
+    tags.feed((built / "index.html").read_text(encoding="utf-8"))
+    targets = [attributes.get(name) or "" for _, attributes in tags.seen for name in ("src", "href")]
+    local = [target for target in targets if target and not target.startswith("#")]
+    assert len(local) > 20
+    assert [target for target in local if not (built / target).is_file()] == []
+
+
+def test_a_single_file_holds_everything_it_plays(
+    make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    folder = make_run(tmp_path / "run", utterances=4, audio=1, codecs=("pcm", "opus"), points=2, seconds=0.3)
+    page = build([folder], tmp_path / "r", single_file=True)
+    assert not (page.parent / "audio").exists()
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:audio/flac;base64,") == 3
+    assert text.count("data:image/webp;base64,") == 3
+
+
+def test_without_audio_the_page_is_small_and_plays_nothing(small: Path, tmp_path: Path) -> None:
+    folder = build([small], tmp_path / "r", with_audio=False).parent
+    assert not (folder / "audio").exists()
+    assert not (folder / "spectrograms").exists()
+    assert "only with audio" not in (folder / "index.html").read_text()
+    assert list((folder / "figures").glob("*.svg"))
+
+
+def test_json_in_the_page_is_safe_and_reads_back() -> None:
+    value = {"x": "</script><!--\u2028&"}
+    text = str(embed(value))
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == value
+
+
+def test_methods_and_bibtex_come_from_the_signatures(run: Run) -> None:
+    text = " ".join(methods.paragraphs(run))
+    for entry in [*run.manifest["metrics"].values(), run.manifest["codecs"]["opus"]]:
+        assert entry["signature"] in text
+    assert "14 utterances" in text
+    assert "7 speakers" in text
+    assert "synthetic" in text
+    entries = methods.bibtex(run)
+    assert entries.count("{") == entries.count("}")
+    keys = re.findall(r"^@\w+\{([^,]+),", entries, re.MULTILINE)
+    assert len(keys) == len(set(keys)) == len(CHOSEN) + 3 + 4
+    assert "taal2011stoi" in keys
+    assert re.search(r"@misc\{codec-opus,\n  title=\{.*opus.*\}|author=\{Doe et al\.\}", entries)
+
+
+def test_every_pair_is_compared_once_and_the_ground_truth_never(run: Run) -> None:
+    pairs = comparisons.pairs(run)
+    points = 3 + 3 + 1
+    assert len(pairs) == points * (points - 1) / 2 * len(CHOSEN)
+    assert not pairs["a"].str.startswith("pcm").any()
+    assert (pairs["p_holm"].dropna() >= pairs["p_value"].dropna()).all()
+
+
+def test_deltas_say_why_they_are_missing(run: Run) -> None:
+    deltas = comparisons.deltas(run)
+    assert set(deltas["anchor"]) == {"opus", "rvq"}
+    stoi = deltas[(deltas["metric"] == "stoi") & (deltas["anchor"] == "opus")].iloc[0]
+    assert stoi["rate"] < 0
+    assert stoi["rate_low"] < stoi["rate"] < stoi["rate_high"]
+    assert ((deltas["rate_reason"] != "") | deltas["rate"].notna()).all()
+
+
+def test_failures_and_lags_are_all_told(run: Run) -> None:
+    ledger = comparisons.failures(run)
+    failed = ledger[ledger["metric"] == "all"]
+    assert len(failed) == len(run.failures) > 0
+    assert failed["reason"].str.contains("bad frame").all()
+    missing = sum(int(run.records[f"reason:{metric}"].notna().sum()) for metric in run.manifest["metrics"])
+    assert len(ledger) == len(failed) + missing
+    lags = comparisons.lags(run)
+    assert (lags["shifted"] == 0).all()
+    assert set(lags["codec"]) == set(SMALL)
+
+
+def test_figures_carry_their_data(run: Run) -> None:
+    table = summary(run)
+    published = results.table([])
+    _, frame = figures.rate_quality(run, table, published, marks(list(SMALL)), ["stoi"])
+    opus = frame[frame["codec"] == "opus"]
+    assert list(opus["mean"]) == list(table[table["codec"] == "opus"]["stoi"])
+    _, spread = figures.distribution(run, marks(list(SMALL)))
+    assert (spread["q05"] <= spread["median"]).all()
+    use = figures.codebook_table(run)
+    assert (use["perplexity"] <= use["distinct"] + 1e-9).all()
+    assert set(use["codec"]) == {"rvq", "spc"}
+
+
+def test_every_codec_has_a_mark_of_its_own() -> None:
+    names = ["pcm", *[f"codec{number}" for number in range(20)], "spc"]
+    drawn = marks(names)
+    looks = {(mark.colour, mark.marker, str(mark.dashes)) for mark in drawn.values()}
+    assert len(looks) == len(names)
+    assert drawn["spc"].width > drawn["codec0"].width
+
+
+def test_tokens_keep_their_identity_in_the_picture() -> None:
+    shown = pictures.scattered(np.array([[5, 5, 6]]))
+    assert shown[0, 0] == shown[0, 1] != shown[0, 2]
+    assert ((shown >= 0) & (shown < 1)).all()
+
+
+def test_results_round_trip_and_bad_ones_are_refused(run: Run, tmp_path: Path) -> None:
+    made = results.measured(run, summary(run))
+    assert [result.codec for result in made] == list(SMALL)
+    path = results.write(made[1], tmp_path / "made-up")
+    assert path.name == "opus.json"
+    assert results.read(path) == made[1]
+    frame = results.table([made[1]])
+    assert set(frame["metric"]) == set(run.manifest["metrics"])
+    assert isinstance(frame, pd.DataFrame)
+    for text, message in [
+        ("{", "JSON"), ('{"format": 2, "kind": "measured"}', "schema"),
+        ('{"format": 1, "kind": "measured"}', "'points'"),
+        ('{"format": 1, "kind": "measured", "codec": "x", "meta": {}, "points": [1]}', "not a result"),
+    ]:  # fmt: skip
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(InvalidInput, match=message):
+            results.read(tmp_path / "bad.json")
+
+
+def test_committed_published_results_follow_the_schema() -> None:
+    folder = Path(__file__).resolve().parents[2] / "results"
+    found = results.read_published(folder)
+    assert all(result.kind == "published" and result.meta["source"] for result in found)
+    assert found

@@ -1,0 +1,227 @@
+"""One cell: true rates, the length contract, lag undone, and a reason for all that fails."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from codecbench import registry
+from codecbench.data.folders import load_dataset
+from codecbench.errors import StorageError
+from codecbench.run import cell as cells
+from codecbench.run.cell import Outcome, Task, compute
+from codecbench.run.plan import make_plan
+from codecbench.store.layout import audio_path
+from codecbench.store.records import decode_codes, without_timings
+
+
+@pytest.fixture
+def outcomes(folder: Path, fakes: Path):
+    def make(codecs: str, metrics: str = "fake-snr", out: Path | None = None) -> dict[str, Outcome]:
+        plan = make_plan(load_dataset(str(folder)), codecs, metrics.split(","))
+        return {cell.utterance.id: compute(Task(cell, plan.metrics, "cpu", out)) for cell in plan}
+
+    return make
+
+
+def test_rates_are_those_of_the_payload(outcomes) -> None:
+    record = outcomes("fake@32")["quiet-0"].record
+    assert record["status"] == "ok"
+    assert record["seconds"] == 0.6
+    assert record["payload_bytes"] == 2400
+    assert record["payload_kbps"] == pytest.approx(32)
+    assert record["container_bytes"] == 10
+    assert record["container_kbps"] == pytest.approx(0.08 / 0.6)
+    assert record["delay_ms"] == 2.5
+    assert record["rtf_encode"] == pytest.approx(record["encode_s"] / 0.6)
+    assert record["rtf_decode"] > 0
+    codes = decode_codes(record["codes"])
+    assert codes.shape == (1, 2400)
+    assert codes.min() >= 1
+
+
+def test_a_record_has_the_agreed_fields(outcomes) -> None:
+    record = outcomes("fake@32")["quiet-0"].record
+    fields = (
+        "key utterance speaker seconds codec point nominal_kbps status error payload_bytes container_bytes "
+        "payload_kbps container_kbps lag_ms delay_ms encode_s decode_s rtf_encode rtf_decode scores "
+        "raw_scores reasons codes audio"
+    )
+    assert " ".join(record) == fields
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+
+
+def test_the_codec_gets_its_own_rate_and_metrics_theirs(outcomes, folder: Path) -> None:
+    time = np.arange(44_100) / 44_100
+    tone = (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    (folder / "manifest.csv").unlink()
+    for path in folder.glob("*.wav"):
+        path.unlink()
+    soundfile.write(folder / "tone.wav", np.stack([tone, tone], axis=1), 44_100)
+    record = outcomes("fake-8k", "fake-snr,fake-level")["tone"].record
+    assert record["seconds"] == 1.0
+    assert record["payload_bytes"] == 4000
+    # fake-level is the mean magnitude: 2/pi of the amplitude for a sine.
+    assert record["scores"]["fake-level"] == pytest.approx(0.5 * 2 / np.pi, rel=0.02)
+
+
+def test_the_lag_is_measured_and_undone(outcomes) -> None:
+    record = outcomes("fake-late:80")["quiet-0"].record
+    assert record["lag_ms"] == 5.0
+    assert record["raw_scores"]["fake-snr"] < 3
+    assert record["scores"]["fake-snr"] > 20
+    punctual = outcomes("fake-late:0")["quiet-0"].record
+    assert punctual["lag_ms"] == 0
+    assert punctual["scores"] == punctual["raw_scores"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("raise", "RuntimeError: cannot encode this"),
+        ("length", "the encoder says 9599 samples, 9600 went in"),
+        ("packets", "packets of 1 bytes in all do not make up the payload of 4800"),
+        ("none", "the encoder gave NoneType without a payload of bytes"),
+        ("short", "the decoder gave 9599 samples, 9600 went in"),
+        ("nan", "the decoder gave NaN or infinite samples"),
+        ("float64", "the decoder must give a mono wave, float32 [T]"),
+    ],
+)
+def test_a_faulty_codec_costs_its_cell_only(outcomes, fault: str, error: str) -> None:
+    found = outcomes(f"fake-faulty:{fault}@64")
+    bad = found.pop("the-loud").record
+    assert (bad["status"], bad["error"]) == ("failed", error)
+    assert bad["scores"] == {}
+    assert bad["payload_kbps"] is None
+    assert [item.record["status"] for item in found.values()] == ["ok"] * 4
+
+
+def test_a_codec_that_cannot_open_is_tried_once(outcomes) -> None:
+    codec = registry.load(registry.CODECS, "fake-faulty")
+    codec.opened = 0
+    found = outcomes("fake-faulty:open@64")
+    assert {item.record["error"] for item in found.values()} == {"RuntimeError: no such model"}
+    assert codec.opened == 1
+
+
+def test_a_codec_is_opened_once_and_warmed_up(outcomes) -> None:
+    codec = registry.load(registry.CODECS, "fake")
+    codec.opened = codec.encoded = 0
+    outcomes("fake@64+32")
+    assert codec.opened == 1
+    # Two points of five utterances, and once before the first to warm up.
+    assert codec.encoded == 11
+
+
+def test_another_version_in_the_worker_is_refused(folder: Path, fakes: Path) -> None:
+    plan = make_plan(load_dataset(str(folder)), "fake@64", ["fake-snr"])
+    planned = replace(next(iter(plan)), signature="fake|fs:16000|lib:0")
+    error = compute(Task(planned, plan.metrics)).record["error"]
+    assert error == (
+        "codec 'fake' is fake|fs:16000|lib:1 in the worker and fake|fs:16000|lib:0 in the plan; "
+        "install the same version everywhere"
+    )
+
+
+def test_every_missing_score_has_its_reason(outcomes, folder: Path) -> None:
+    soundfile.write(folder / "quiet-1.wav", np.zeros(9600), 16_000)
+    soundfile.write(folder / "quiet-2.wav", np.full(100, 0.1), 16_000)
+    found = outcomes("fake@64", "fake-snr,fake-level,fake-raise,fake-missing")
+    for ident, level, raising in (
+        ("quiet-0", None, "never can"),
+        ("quiet-1", "reference is silent", "reference is silent"),
+        ("quiet-2", "shorter than 0.2 s", "never can"),
+        ("the-loud", None, "ValueError: bad luck"),
+    ):
+        record = found[ident].record
+        assert record["status"] == "ok"
+        assert record["reasons"].get("fake-level") == level
+        assert (record["scores"]["fake-level"] is None) == (level is not None)
+        assert record["reasons"]["fake-raise"] == raising
+        assert record["scores"]["fake-raise"] is None
+        assert record["reasons"]["fake-missing"] == "unavailable: its library is not here; run: install it"
+
+
+def test_an_unreadable_reference_is_a_failure_with_its_reason(outcomes, folder: Path) -> None:
+    (folder / "quiet-0.wav").write_text("this is text")
+    record = outcomes("fake@64")["quiet-0"].record
+    assert record["status"] == "failed"
+    assert "quiet-0.wav: not readable audio" in record["error"]
+
+
+def test_speech_is_kept_before_the_record(outcomes, tmp_path: Path) -> None:
+    record = outcomes("fake-8k", out=tmp_path)["quiet-0"].record
+    assert record["audio"] == "audio/fake-8k@32/quiet-0.flac"
+    decoded, rate_hz = soundfile.read(tmp_path / record["audio"])
+    assert (rate_hz, decoded.size) == (16_000, 9600)
+    reference, rate_hz = soundfile.read(tmp_path / "audio/reference/quiet-0.flac")
+    assert (rate_hz, reference.size) == (16_000, 9600)
+
+
+def test_paths_of_kept_speech_are_safe() -> None:
+    assert audio_path("spc:best", "7.5", "a") == "audio/spc-best@7.5/a.flac"
+    assert audio_path("../x", "..", "../../etc/passwd") == "audio/-x@-/-..-etc-passwd.flac"
+
+
+def test_a_full_disk_stops_instead_of_counting_as_a_failure(outcomes, tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        outcomes("fake@64", out=tmp_path)
+
+
+def test_decoded_files_are_scored_without_coding(outcomes, folder: Path, tmp_path: Path) -> None:
+    decoded = tmp_path / "decoded"
+    decoded.mkdir()
+    for number in range(4):
+        wave, _ = soundfile.read(folder / f"quiet-{number}.wav", dtype="float32")
+        soundfile.write(decoded / f"quiet-{number}.flac", wave[::2], 8_000)
+    found = outcomes(f"folder:{decoded}@6")
+    record = found["quiet-0"].record
+    assert (record["codec"], record["point"], record["nominal_kbps"]) == ("folder:decoded", "6", 6)
+    assert record["payload_bytes"] is None
+    assert record["scores"]["fake-snr"] > 0
+    assert "has no file for the-loud" in found["the-loud"].record["error"]
+
+
+def test_time_in_codecs_and_metrics_is_counted(outcomes) -> None:
+    outcome = outcomes("fake@64")["quiet-0"]
+    assert outcome.busy_s > outcome.record["encode_s"] + outcome.record["decode_s"]
+
+
+def test_a_cell_is_a_pure_function(outcomes) -> None:
+    first, second = (outcomes("fake@64,fake-late:40", "fake-snr,fake-level") for _ in range(2))
+    for ident in first:
+        assert without_timings(first[ident].record) == without_timings(second[ident].record)
+
+
+def test_debugging_shows_the_traceback(outcomes, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("CODECBENCH_DEBUG", "1")
+    outcomes("fake-faulty:raise@64")
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.delenv("CODECBENCH_DEBUG")
+    outcomes("fake-faulty:raise@64")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "present", "times"),
+    [("cuda:0", True, 2), ("mps", True, 2), ("cpu", True, 0), ("cuda", False, 0)],
+)
+def test_devices_are_synchronised(monkeypatch, device, present, times) -> None:
+    calls = []
+    accelerator = SimpleNamespace(is_available=lambda: present, synchronize=lambda: calls.append(device))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
+    assert cells._timed(device, lambda: 7)[0] == 7
+    assert len(calls) == times

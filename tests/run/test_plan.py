@@ -1,0 +1,219 @@
+"""What a command line asks for becomes the right cells, and nothing is dropped in silence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codecbench.codec import OperatingPoint
+from codecbench.data.folders import load_dataset
+from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.metric import Metric
+from codecbench.run.plan import (
+    Plan,
+    Request,
+    make_plan,
+    parse_codecs,
+    parse_rates,
+    parse_tolerance,
+    require_something,
+)
+
+NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+POINTS = st.lists(
+    st.from_regex(r"[0-9]{1,2}(\.[0-9])?(-[0-9]{2}ms)?", fullmatch=True), max_size=3, unique=True
+)
+
+
+@pytest.fixture
+def plan(folder: Path, fakes: Path):
+    def make(codecs: str, **options) -> Plan:
+        return make_plan(load_dataset(str(folder)), codecs, ["fake-snr"], **options)
+
+    return make
+
+
+def points(plan: Plan) -> list[str]:
+    return [f"{entry.label}@{point.name}" for entry in plan.contestants for point in entry.points]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("opus", [Request("opus")]),
+        ("opus,codec2", [Request("opus"), Request("codec2")]),
+        (" opus , codec2 ", [Request("opus"), Request("codec2")]),
+        ("opus@8", [Request("opus", ("8",))]),
+        ("opus@8+12", [Request("opus", ("8", "12"))]),
+        ("opus@6-60ms", [Request("opus", ("6-60ms",))]),
+        ("opus@8,opus@12+8", [Request("opus", ("8", "12"))]),
+        ("spc:a/b.safetensors@7.5", [Request("spc:a/b.safetensors", ("7.5",))]),
+        ("spc:dir@home/b.st", [Request("spc:dir@home/b.st")]),
+        ("spc:dir@home/b.st@6", [Request("spc:dir@home/b.st", ("6",))]),
+        (r"spc:C:\models\b.st@6", [Request(r"spc:C:\models\b.st", ("6",))]),
+    ],
+)
+def test_parse_codecs(text: str, expected: list[Request]) -> None:
+    assert parse_codecs(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ",", "opus,", "opus@", "@8", "opus@8+", "opus,opus", "opus,opus@8"])
+def test_parse_codecs_refuses(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        parse_codecs(text)
+
+
+def test_two_files_may_not_share_a_label() -> None:
+    with pytest.raises(InvalidInput, match="share the label 'spc:model'"):
+        parse_codecs("spc:a/model.st,spc:b/model.st")
+    assert [request.label for request in parse_codecs("spc:a/one.st,spc:b/two.st")] == ["spc:one", "spc:two"]
+
+
+@given(st.dictionaries(NAMES, POINTS, min_size=1, max_size=4))
+def test_parse_reads_what_is_written(wanted: dict[str, list[str]]) -> None:
+    text = ",".join(name + ("@" + "+".join(chosen) if chosen else "") for name, chosen in wanted.items())
+    assert parse_codecs(text) == [Request(name, tuple(chosen)) for name, chosen in wanted.items()]
+
+
+@pytest.mark.parametrize(("text", "expected"), [("10%", 0.1), ("0.1", 0.1), ("2.5%", 0.025)])
+def test_parse_tolerance(text: str, expected: float) -> None:
+    assert parse_tolerance(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["", "six", "0", "-6", "nan", "inf", "6,,9"])
+def test_parse_rates_refuses(text: str) -> None:
+    with pytest.raises(InvalidInput, match="kbit/s"):
+        parse_rates(text)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "options", "expected"),
+    [
+        ("fake", {}, ["fake@64", "fake@32"]),
+        ("fake@16", {}, ["fake@16"]),
+        ("fake@16+64", {}, ["fake@16", "fake@64"]),
+        ("fake", {"kbps": [64]}, ["fake@64"]),
+        # Points off the ladder are found too; of two at one rate the first is taken.
+        ("fake", {"kbps": [16]}, ["fake@16"]),
+        ("fake", {"kbps": [17]}, ["fake@16"]),
+        ("fake", {"kbps": [29.1]}, ["fake@32"]),
+        ("fake", {"kbps": [60, 66]}, ["fake@64"]),
+        ("fake", {"kbps": [16, 64]}, ["fake@16", "fake@64"]),
+        ("fake", {"kbps": [20], "tolerance": 0.2}, ["fake@16"]),
+        # Explicit points stand whatever rate the others shall have.
+        ("fake@64,fake-8k", {"kbps": [32]}, ["fake@64", "fake-8k@32"]),
+    ],
+)
+def test_points(plan, codecs: str, options: dict, expected: list[str]) -> None:
+    assert points(plan(codecs, **options)) == expected
+
+
+def test_unmatched_codecs_are_named_with_their_nearest_rate(plan) -> None:
+    made = plan("fake,fake-8k", kbps=[50])
+    assert points(made) == []
+    assert [(item.codec, item.asked_kbps, item.nearest_kbps) for item in made.unmatched] == [
+        ("fake", 50, 64),
+        ("fake-8k", 50, 32),
+    ]
+    with pytest.raises(CodecBenchError, match=r"fake has no point near 50 kbit/s; its nearest is 64 \(@64\)"):
+        require_something(made)
+
+
+def test_unavailable_codecs_are_named_and_the_others_run(plan) -> None:
+    made = plan("fake-absent,fake")
+    assert points(made) == ["fake@64", "fake@32"]
+    assert [(item.name, item.reason, item.remedy) for item in made.unavailable] == [
+        ("fake-absent", "its library is not here", "run: install it")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("codecs", "message"),
+    [
+        ("fakee", "unknown codec 'fakee'; did you mean 'fake'?"),
+        ("fake@7", "has no operating point '7'; it has: 64, 32, 16, 16-again"),
+        ("fake:x", "takes no argument"),
+    ],
+)
+def test_wrong_names_are_refused(plan, codecs: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        plan(codecs)
+    assert message in str(caught.value)
+
+
+def test_cells_go_codec_by_codec_and_utterance_by_utterance(plan) -> None:
+    cells = list(plan("fake-8k,fake"))
+    assert len(cells) == len(plan("fake-8k,fake")) == 15
+    assert [cell.codec for cell in cells] == ["fake-8k"] * 5 + ["fake"] * 10
+    assert [(cell.utterance.id, cell.point.name) for cell in cells[5:8]] == [
+        ("quiet-0", "64"),
+        ("quiet-0", "32"),
+        ("quiet-1", "64"),
+    ]
+
+
+def test_keys_are_distinct_and_stay(plan) -> None:
+    keys = [cell.key for cell in plan("fake,fake-8k")]
+    assert len(set(keys)) == len(keys)
+    assert keys == [cell.key for cell in plan("fake,fake-8k")]
+
+
+class Other(Metric):
+    """Stands for any other metric: only its signature counts."""
+
+    name = "other"
+
+    def signature(self) -> str:
+        return "other|v:1"
+
+    def score(self, ref, deg) -> float:
+        raise NotImplementedError
+
+
+def test_keys_change_with_all_that_changes_the_result(plan, folder: Path) -> None:
+    made = plan("fake@64")
+    (entry,) = made.contestants
+    (point,) = entry.points
+
+    def keys(changed: Plan) -> set[str]:
+        return {cell.key for cell in changed}
+
+    def with_entry(**fields) -> Plan:
+        return replace(made, contestants=(replace(entry, **fields),))
+
+    before = keys(made)
+    assert before.isdisjoint(keys(with_entry(signature="another")))
+    assert before.isdisjoint(keys(with_entry(points=(replace(point, name="x"),))))
+    assert before.isdisjoint(keys(with_entry(points=(replace(point, nominal_kbps=7),))))
+    assert before.isdisjoint(keys(with_entry(points=(replace(point, settings={"step": 3}),))))
+    assert before.isdisjoint(keys(replace(made, metrics=(*made.metrics, Other()))))
+    two = (*made.metrics, Other())
+    assert keys(replace(made, metrics=two)) == keys(replace(made, metrics=two[::-1]))
+    first = folder / "quiet-0.wav"
+    first.write_bytes((folder / "quiet-1.wav").read_bytes())
+    assert len(before - keys(made)) == 1
+
+
+def test_a_rate_nobody_knows_never_matches(plan, folder: Path) -> None:
+    made = plan(f"folder:{folder}", kbps=[6])
+    assert not made.contestants
+    assert math.isnan(made.unmatched[0].nearest_kbps)
+    assert str(made.unmatched[0]) == "folder:speech has no known rate to compare with 6 kbit/s"
+
+
+def test_a_plugin_that_cannot_be_imported_is_unavailable(plan) -> None:
+    made = plan("fake-unimportable,fake")
+    assert points(made) == ["fake@64", "fake@32"]
+    assert "No module named 'codecbench_fakes_missing'" in made.unavailable[0].reason
+
+
+def test_points_survive_the_way_to_a_worker() -> None:
+    import pickle
+
+    point = OperatingPoint("8", 8.0, {"vbr": True})
+    assert pickle.loads(pickle.dumps(point)) == point

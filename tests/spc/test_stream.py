@@ -1,0 +1,177 @@
+"""Streaming: any chunks give the tokens and samples of the whole, with the delay that is stated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from codecbench_spc.codec import Rvq, Spc, SpectrogramCodec
+from codecbench_spc.model.mel import log_mel
+from codecbench_spc.model.vocoder import Vocoder, VocoderConfig
+from codecbench_spc.stream import StreamDecoder, StreamEncoder, delay_samples
+
+
+@pytest.fixture(scope="module", params=[Spc, Rvq])
+def codec(request: pytest.FixtureRequest, tiny_checkpoints: Path) -> SpectrogramCodec:
+    made: SpectrogramCodec = request.param(str(tiny_checkpoints / f"{request.param.kind}.safetensors"))
+    made.open()
+    return made
+
+
+def in_chunks(codec: SpectrogramCodec, wave: np.ndarray, sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens and samples of a wave that arrives in chunks of these sizes, over and over."""
+    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder()
+    tokens, samples, position, turn = [], [], 0, 0
+    while position < len(wave):
+        tokens.append(encoder.push(wave[position : position + sizes[turn % len(sizes)]]))
+        samples.append(decoder.push(tokens[-1]))
+        position += sizes[turn % len(sizes)]
+        turn += 1
+    tokens.append(encoder.flush())
+    samples += [decoder.push(tokens[-1]), decoder.flush()]
+    return np.concatenate(tokens, axis=1), np.concatenate(samples)
+
+
+@torch.inference_mode()
+def at_once(codec: SpectrogramCodec, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens and samples by the models' own offline path, which knows no streams."""
+    models = codec._opened()
+    bits = int(codec.points[0].settings["bits"])
+    tokens = models.encoder.encode(log_mel(torch.from_numpy(wave)[None].double()), bits)
+    return tokens[0].numpy(), models.vocoder(models.decoder.decode(tokens))[0].numpy()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(length=st.integers(1, 6000), sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=4))
+def test_any_chunks_give_what_the_whole_gives(
+    length: int, sizes: list[int], codec: SpectrogramCodec, noise: np.ndarray
+) -> None:
+    wave = noise[:length]
+    sizes = [max(size, length // 12) for size in sizes]
+    tokens, samples = in_chunks(codec, wave, sizes)
+    expected_tokens, expected_samples = at_once(codec, wave)
+    np.testing.assert_array_equal(tokens, expected_tokens)
+    assert len(samples) == len(expected_samples)
+    np.testing.assert_allclose(samples, expected_samples, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 37, 512, 50_000])
+def test_small_and_large_chunks(size: int, codec: SpectrogramCodec, noise: np.ndarray) -> None:
+    wave = noise[: min(10_000, 40 * size + 1000)]
+    tokens, samples = in_chunks(codec, wave, [size])
+    expected_tokens, expected_samples = at_once(codec, wave)
+    np.testing.assert_array_equal(tokens, expected_tokens)
+    np.testing.assert_allclose(samples, expected_samples, atol=1e-4)
+
+
+def test_columns_leave_as_soon_as_their_samples_are_there(codec: SpectrogramCodec, noise: np.ndarray) -> None:
+    encoder = codec.stream_encoder(codec.points[0])
+    given_columns = [encoder.push(noise[n : n + 1]).shape[1] for n in range(1300)]
+    # Patch p needs the samples up to 512 p + 704.
+    assert np.flatnonzero(given_columns).tolist() == [703, 1215]
+
+
+def test_samples_leave_as_soon_as_their_tokens_are_there(codec: SpectrogramCodec) -> None:
+    decoder = codec.stream_decoder()
+    rows = codec.stream_encoder(codec.points[0]).flush().shape[0]
+    sizes = [len(decoder.push(np.zeros((rows, 1), dtype=np.int64))) for _ in range(3)]
+    assert [*sizes, len(decoder.flush())] == [0, 512, 512, 512]
+
+
+def test_an_empty_stream_is_empty(codec: SpectrogramCodec) -> None:
+    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder()
+    tokens = encoder.flush()
+    assert tokens.shape[1] == 0
+    assert len(decoder.push(tokens)) == 0
+
+
+def first_difference(one: torch.Tensor, other: torch.Tensor) -> int:
+    """First place on the last axis at which two results differ."""
+    return int((one != other).flatten(0, -2).any(dim=0).nonzero()[0])
+
+
+def test_the_delay_of_a_stream_is_the_stated_one(codec: SpectrogramCodec, noise: np.ndarray) -> None:
+    """Sample by sample in: how many have been pushed when an output sample leaves, less its own place."""
+    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder()
+    given_out, delay = 0, 0
+    for pushed in range(1, 3000):
+        samples = len(decoder.push(encoder.push(noise[pushed - 1 : pushed])))
+        if samples:
+            delay = max(delay, pushed - given_out)
+            given_out += samples
+    assert given_out == 4 * 512
+    assert delay == delay_samples(4) == 1216
+    assert codec.info.algorithmic_delay_ms == delay / 16 == 76.0
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(
+    ("generator", "unused"), [("hifigan", 0), ("istft-hifigan", 1), ("convnext-istft", 65)]
+)
+def test_a_changed_sample_moves_the_output_the_stated_delay_before_it(
+    generator: str, unused: int, codec: SpectrogramCodec, noise: np.ndarray
+) -> None:
+    """Change one input sample, for phases all over a patch, and look for the first output sample that moves.
+
+    The map before quantization tells which column moves first, since a token need not move with one sample;
+    the column's tokens are then changed to see the first output sample.  HiFi-GAN uses the whole lookahead;
+    synthesis windows that begin at zero, and the inverse STFT's alignment, leave some of it `unused`.
+    """
+    models = codec._opened()
+    torch.manual_seed(1)
+    vocoder = Vocoder(VocoderConfig(generator=generator, channels=32, blocks=2)).eval()
+    wave = torch.from_numpy(noise[:4096])[None].double()
+    original = models.encoder.analyse(log_mel(wave))
+    tokens = models.encoder.encode(log_mel(wave), 6)
+    sound = vocoder(models.decoder.decode(tokens))
+    first_output = {}
+    for column in range(3, 6):
+        changed = tokens.clone()
+        changed[:, :, column] ^= 1
+        first_output[column] = first_difference(sound, vocoder(models.decoder.decode(changed)))
+    leads = []
+    # The last sample of a patch that its column needs lies 703 after the first: 191 of the next but one.
+    for place in [*range(2048, 2560, 1 if generator == "convnext-istft" else 32), 2048 + 191]:
+        wave[0, place] += 0.25
+        column = first_difference(original, models.encoder.analyse(log_mel(wave)))
+        leads.append(place - first_output[column])
+        wave[0, place] -= 0.25
+    # An output sample that the input sample 1215 later still moves has a delay of 1216 samples.
+    assert max(leads) + 1 == delay_samples(4) - unused
+
+
+def test_no_token_comes_from_a_later_sample(codec: SpectrogramCodec, noise: np.ndarray) -> None:
+    """End to end: what follows a sample may be anything without a change in the output a delay before it."""
+    stated = delay_samples(codec._opened().vocoder.lookahead)
+    point = codec.points[0]
+    original = codec.decode(codec.encode(noise[:6000], point), point)
+    for place in range(2000, 2520, 65):
+        moved = noise[:6000].copy()
+        moved[place:] *= -0.5
+        output = codec.decode(codec.encode(moved, point), point)
+        np.testing.assert_array_equal(output[: place - stated + 1], original[: place - stated + 1])
+        assert (output != original).any()
+
+
+def test_two_streams_do_not_disturb_each_other(codec: SpectrogramCodec, noise: np.ndarray) -> None:
+    first, second = codec.stream_encoder(codec.points[0]), codec.stream_encoder(codec.points[0])
+    mixed = []
+    for start in range(0, 8192, 1024):
+        mixed.append(first.push(noise[start : start + 1024]))
+        second.push(noise[20_000 + start : 20_000 + start + 1024])
+    alone = codec.stream_encoder(codec.points[0])
+    whole = np.concatenate([alone.push(noise[:8192]), alone.flush()], axis=1)
+    np.testing.assert_array_equal(np.concatenate([*mixed, first.flush()], axis=1), whole)
+
+
+def test_streams_work_without_the_codec(codec: SpectrogramCodec, noise: np.ndarray) -> None:
+    models = codec._opened()
+    encoder = StreamEncoder(models.encoder, 6)
+    tokens = np.concatenate([encoder.push(noise[:5000]), encoder.flush()], axis=1)
+    decoder = StreamDecoder(models.decoder, models.vocoder)
+    assert len(decoder.push(tokens)) + len(decoder.flush()) == 512 * 10

@@ -1,0 +1,92 @@
+"""Fixtures of the suite's tests: a plugin package of fakes, a small speech folder, the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+
+from codecbench import registry
+from codecbench.cli import status_of
+from codecbench.run import worker
+
+FAKES = Path(__file__).parents[1] / "fakes"
+
+
+class Answer(NamedTuple):
+    """What a command line gave."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Install the fake codecs and metrics for one test, in this process and in workers."""
+    monkeypatch.syspath_prepend(str(FAKES))
+    registry._table.cache_clear()
+    worker.forget()
+    yield FAKES
+    registry._table.cache_clear()
+    worker.forget()
+
+
+def voice(seconds: float, seed: int, peak: float, rate_hz: int = 16_000) -> np.ndarray:
+    """Return something like speech: noise with a syllable rhythm, float32 [T]."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate_hz)) / rate_hz
+    wave = np.convolve(rng.standard_normal(time.size), np.hanning(9), "same") * (1.1 + np.sin(25 * time))
+    return (peak * wave / np.abs(wave).max()).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of four quiet clips of two speakers and a loud one, on which faults trigger."""
+    root = tmp_path / "speech"
+    root.mkdir()
+    for number in range(4):
+        soundfile.write(root / f"quiet-{number}.wav", voice(0.6, number, 0.5), 16_000)
+    soundfile.write(root / "the-loud.wav", voice(0.6, 9, 0.99), 16_000)
+    rows = [f"quiet-{number}.wav,{'ab'[number % 2]}" for number in range(4)] + ["the-loud.wav,b"]
+    (root / "manifest.csv").write_text("file,speaker\n" + "\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], fakes: Path) -> Callable[..., Answer]:
+    """Return a function that runs a command line in this process."""
+
+    def call(*arguments: object) -> Answer:
+        capsys.readouterr()
+        status = status_of([str(argument) for argument in arguments])
+        return Answer(status, *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def process(fakes: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts a command line as a process, the leader of a group of its own."""
+
+    def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PYTHONPATH": str(fakes)}
+        command = [sys.executable, "-m", "codecbench", *(str(argument) for argument in arguments)]
+        return subprocess.Popen(
+            command,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **options,
+        )
+
+    return start
