@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from codecbench.analysis import results
 from codecbench.analysis.published import (
@@ -135,8 +136,7 @@ def test_an_installation_without_the_folder_says_so(tmp_path: Path, monkeypatch:
         repository_folder()
 
 
-def test_command_reports_a_folder_without_a_run(tmp_path: Path):
-    from codecbench.cli.published import check_published as command
-
-    outcome = CliRunner().invoke(command, [str(tmp_path)])
-    assert isinstance(outcome.exception, InvalidInput)
+def test_command_reports_a_folder_without_a_run(cli: Callable[..., Any], tmp_path: Path):
+    answer = cli("check-published", tmp_path)
+    assert answer.status == 1
+    assert f"{tmp_path}: no run here" in answer.err
