@@ -18,6 +18,9 @@ ROWS = MEL_BANDS // PATCH_BANDS
 ENCODE_AT_ONCE = 128
 """Mel frames that `VQVAE.encode` takes at a time, whole patches."""
 
+DECODE_AT_ONCE = 32
+"""Columns of tokens that `VQVAE.decode` takes at a time."""
+
 
 @dataclass(frozen=True)
 class VqvaeConfig:
@@ -82,8 +85,9 @@ class VQVAE(nn.Module):
     Notes
     -----
     Patch `p` is encoded from frames up to `4 p + 3` and decoded from tokens up to `p`.  With a `StreamState`
-    (one for each direction) chunks of whole patches give what the whole does.  `model.double().encode` makes
-    tokens that do not depend on how the input is cut or on the machine's order of summation.
+    (one for each direction) chunks of whole patches give what the whole does.  `model.double()` makes tokens,
+    and mels rounded by `mel.exact_mel`, that do not depend on how the input is cut or on the machine's order
+    of summation.
     """
 
     def __init__(self, config: VqvaeConfig) -> None:
@@ -142,7 +146,11 @@ class VQVAE(nn.Module):
 
     def decode(self, codes: Tensor, state: StreamState | None = None) -> Tensor:
         """Log-mel spectrogram `[B, 80, T]` of tokens as `encode` gives them, not below silence."""
-        return self.synthesise(self.quantizer.decode(codes), state).clamp(min=SILENCE)
+        state = StreamState() if state is None else state
+        parts = torch.split(codes, DECODE_AT_ONCE, dim=2)
+        return torch.cat(
+            [self.synthesise(self.quantizer.decode(part), state) for part in parts], dim=2
+        ).clamp(min=SILENCE)
 
     def forward(
         self, mel: Tensor, bits: Tensor | int = 12, quantize: bool = True
