@@ -16,6 +16,7 @@ import soundfile
 
 from codecbench.codec import Coded
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench_spc.bits import bitstream, rangecoder
 from codecbench_spc.bits.bitstream import HEADER_BYTES, columns_of
 from codecbench_spc.codec import Rvq, Spc, SpectrogramCodec
 from codecbench_spc.model import header
@@ -125,6 +126,23 @@ def test_files_of_another_model_or_codec_are_refused(
     with pytest.raises(Unavailable, match="another checkpoint"):
         codec = Spc(str(other))
         codec.encode(noise[:3000], codec.point("5-ec"))
+
+
+@pytest.mark.parametrize("name", ["5", "5-ec", "5-ec-packets"])
+def test_files_of_version_1_give_the_same_samples(
+    name: str, spc: Spc, noise: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = spc.point(name)
+    coded = spc.encode(noise[:3000], point)
+    expected = spc.decode(coded, point)
+    with monkeypatch.context() as old:
+        old.setattr(rangecoder, "VERSION", 1)
+        old.setattr(bitstream, "VERSION", 1)
+        data = spc.pack(spc.encode(noise[:3000], point), point)
+    assert data[4] == 1
+    again, found = spc.unpack(data)
+    assert (found.name, again.payload) == (name, coded.payload)
+    np.testing.assert_array_equal(spc.decode(again, found), expected)
 
 
 def test_a_better_decoder_reads_old_files(spc: Spc, noise: np.ndarray, tmp_path: Path) -> None:

@@ -191,10 +191,18 @@ class SpectrogramCodec(Codec):
             )
         for point in self.points:
             if (point.settings["bits"], point.settings["mode"]) == (header.bits, int(header.mode)):
-                return Coded(payload, header.length, HEADER_BYTES), point
+                return Coded(self._renewed(header, payload, point), header.length, HEADER_BYTES), point
         raise InvalidPayload(
             f"coded at {header.bits} bits a patch, mode {header.mode.name}, which is not offered here"
         )
+
+    def _renewed(self, header: Header, payload: bytes, point: OperatingPoint) -> bytes:
+        """Return a payload as the newest version of the bitstream has it: the same tokens."""
+        if header.version == VERSION or header.mode is Mode.FIXED:
+            return payload
+        layout, mode, model = self._format(point)
+        codes = decode_payload(payload, header.length, layout, mode, model, header.version)
+        return encode_payload(codes, layout, mode, model)[0]
 
     def _opened(self) -> _Models:
         if self._models is None:
