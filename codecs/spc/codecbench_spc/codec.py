@@ -21,7 +21,6 @@ from codecbench_spc.bits import context, context_tables
 from codecbench_spc.bits.bitstream import (
     COLUMN_SAMPLES,
     HEADER_BYTES,
-    VERSION,
     Header,
     Layout,
     Mode,
@@ -30,6 +29,7 @@ from codecbench_spc.bits.bitstream import (
     pack,
     unpack,
 )
+from codecbench_spc.bits.rangecoder import VERSION
 from codecbench_spc.model import header
 from codecbench_spc.model.synthesis import SynthesisConfig
 

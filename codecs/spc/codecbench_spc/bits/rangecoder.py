@@ -25,7 +25,7 @@ _WORD_BITS = 32
 def _checksum(codes: Codes, size: int) -> bytes:
     """Return 1 to 256**size - 1, made of the number of columns and the tokens by CRC-16 (0x1021)."""
     columns = codes.shape[1].to_bytes(4, "big")
-    value = binascii.crc_hqx(codes.T.astype(">u2").tobytes(), binascii.crc_hqx(columns, 0xFFFF))
+    value: int = binascii.crc_hqx(codes.T.astype(">u2").tobytes(), binascii.crc_hqx(columns, 0xFFFF))
     return (value % (256**size - 1) + 1).to_bytes(size, "big")
 
 
