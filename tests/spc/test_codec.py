@@ -148,7 +148,7 @@ def test_files_of_version_1_give_the_same_samples(
 def test_a_better_decoder_reads_old_files(spc: Spc, noise: np.ndarray, tmp_path: Path) -> None:
     point = spc.point("5-ec")
     data = spc.pack(spc.encode(noise[:3000], point), point)
-    better = Spc(str(retrained(spc.path, tmp_path, "last.bias")))
+    better = Spc(str(retrained(spc.path, tmp_path, "last.0.bias")))
     coded, found = better.unpack(data)
     assert better.decode(coded, found).shape == (3000,)
 
@@ -166,13 +166,13 @@ def test_files_of_the_command_line_carry_the_bitstream(spc: Spc, noise: np.ndarr
     decode = ["decode", str(coded), "--overwrite", "--to", str(tmp_path / "d")]
     assert status_of(decode) == 0
     assert soundfile.info(tmp_path / "d" / "wave.wav").frames == 3000
-    better = retrained(spc.path, tmp_path, "last.bias")
+    better = retrained(spc.path, tmp_path, "last.0.bias")
     assert status_of([*decode, "--codec", f"spc:{better}"]) == 0
     other = retrained(spc.path, tmp_path)
     assert status_of([*decode, "--codec", f"spc:{other}"]) == 1
 
 
-def retrained(path: Path, folder: Path, weight: str = "embed.conv.bias") -> Path:
+def retrained(path: Path, folder: Path, weight: str = "embed.0.conv.bias") -> Path:
     """Return a checkpoint that differs in one weight."""
     from codecbench_spc.model import checkpoint
 
@@ -347,7 +347,7 @@ def test_shipped_spc_is_fast_enough(speech: list[np.ndarray]) -> None:
         seconds = len(wave) / 16_000
 
         def stream() -> None:
-            encoder, decoder = codec.stream_encoder(point), codec.stream_decoder()
+            encoder, decoder = codec.stream_encoder(point), codec.stream_decoder(codec.points[0])
             for start in range(0, len(wave), 512):
                 decoder.push(encoder.push(wave[start : start + 512]))
             decoder.push(encoder.flush())

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from codecbench_spc.codec import Rvq, Spc, SpectrogramCodec
 from codecbench_spc.model.consistency import ConsistencyStream, synthesise
 from codecbench_spc.model.mel import exact_mel, log_mel
+from codecbench_spc.model.quantizer import TOKEN_BITS
 from codecbench_spc.model.synthesis import SynthesisConfig
 from codecbench_spc.model.vocoder import Vocoder, VocoderConfig
 from codecbench_spc.stream import StreamDecoder, StreamEncoder, delay_samples
@@ -29,7 +30,7 @@ def codec(request: pytest.FixtureRequest, tiny_checkpoints: Path) -> Spectrogram
 
 def in_chunks(codec: SpectrogramCodec, wave: np.ndarray, sizes: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Tokens and samples of a wave that arrives in chunks of these sizes, over and over."""
-    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder()
+    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder(codec.points[0])
     tokens, samples, position, turn = [], [], 0, 0
     while position < len(wave):
         tokens.append(encoder.push(wave[position : position + sizes[turn % len(sizes)]]))
@@ -47,7 +48,7 @@ def at_once(codec: SpectrogramCodec, wave: np.ndarray) -> tuple[np.ndarray, np.n
     models = codec._opened()
     bits = int(codec.points[0].settings["bits"])
     tokens = models.vqvae.encode(log_mel(torch.from_numpy(wave)[None].double()), bits)
-    mel = exact_mel(models.vqvae.decode(tokens))
+    mel = exact_mel(models.vqvae.decode(tokens, bits))
     if models.vocoder is not None:
         return tokens[0].numpy(), models.vocoder(mel.float())[0].numpy()
     return tokens[0].numpy(), synthesise(mel[0], codec._synthesis)
@@ -94,7 +95,7 @@ def test_columns_leave_as_soon_as_their_samples_are_there(codec: SpectrogramCode
 
 
 def test_samples_leave_as_soon_as_their_tokens_are_there(codec: SpectrogramCodec) -> None:
-    decoder = codec.stream_decoder()
+    decoder = codec.stream_decoder(codec.points[0])
     rows = codec.stream_encoder(codec.points[0]).flush().shape[0]
     sizes = [len(decoder.push(np.zeros((rows, 1), dtype=np.int64))) for _ in range(3)]
     late = 128 * lookahead(codec)
@@ -102,7 +103,7 @@ def test_samples_leave_as_soon_as_their_tokens_are_there(codec: SpectrogramCodec
 
 
 def test_an_empty_stream_is_empty(codec: SpectrogramCodec) -> None:
-    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder()
+    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder(codec.points[0])
     tokens = encoder.flush()
     assert tokens.shape[1] == 0
     assert len(decoder.push(tokens)) == 0
@@ -115,7 +116,7 @@ def first_difference(one: torch.Tensor, other: torch.Tensor) -> int:
 
 def test_the_delay_of_a_stream_is_the_stated_one(codec: SpectrogramCodec, noise: np.ndarray) -> None:
     """Sample by sample in: how many have been pushed when an output sample leaves, less its own place."""
-    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder()
+    encoder, decoder = codec.stream_encoder(codec.points[0]), codec.stream_decoder(codec.points[0])
     given_out, delay = 0, 0
     for pushed in range(1, 3000):
         samples = len(decoder.push(encoder.push(noise[pushed - 1 : pushed])))
@@ -138,7 +139,7 @@ def lead(
     """
     vqvae = codec._opened().vqvae
     wave = torch.from_numpy(noise[:4096])[None].double()
-    original = vqvae.analyse(log_mel(wave))
+    original = vqvae.analyse(log_mel(wave), TOKEN_BITS.index(6))
     tokens = vqvae.encode(log_mel(wave), 6)
     sound = decode(tokens)
     first_output = {}
@@ -150,7 +151,7 @@ def lead(
     # The last sample of a patch that its column needs lies 703 after the first: 191 of the next but one.
     for place in [*range(2048, 2560, step), 2048 + 191]:
         wave[0, place] += 0.25
-        column = first_difference(original, vqvae.analyse(log_mel(wave)))
+        column = first_difference(original, vqvae.analyse(log_mel(wave), TOKEN_BITS.index(6)))
         leads.append(place - first_output[column])
         wave[0, place] -= 0.25
     return max(leads)
@@ -165,7 +166,7 @@ def test_a_changed_sample_moves_the_output_the_stated_delay_before_it(
     config = SynthesisConfig(lookahead=frames, steps=4)
 
     def decode(tokens: torch.Tensor) -> torch.Tensor:
-        mel = exact_mel(codec._opened().vqvae.decode(tokens))
+        mel = exact_mel(codec._opened().vqvae.decode(tokens, 6))
         return torch.from_numpy(synthesise(mel[0], config))[None]
 
     # An output sample that the input sample 959 later still moves has a delay of 960 samples.
@@ -185,7 +186,7 @@ def test_vocoders_need_no_more_than_their_lookahead(
     vocoder = Vocoder(VocoderConfig(generator=generator, channels=32, blocks=2)).eval()
 
     def decode(tokens: torch.Tensor) -> torch.Tensor:
-        return vocoder(codec._opened().vqvae.decode(tokens).float())
+        return vocoder(codec._opened().vqvae.decode(tokens, 6).float())
 
     step = 1 if generator == "convnext-istft" else 32
     assert lead(codec, decode, noise, step) + 1 == delay_samples(4) - unused
@@ -219,5 +220,5 @@ def test_streams_work_without_the_codec(codec: SpectrogramCodec, noise: np.ndarr
     vqvae = codec._opened().vqvae
     encoder = StreamEncoder(vqvae, 6)
     tokens = np.concatenate([encoder.push(noise[:5000]), encoder.flush()], axis=1)
-    decoder = StreamDecoder(vqvae, ConsistencyStream(SynthesisConfig(steps=2)))
+    decoder = StreamDecoder(vqvae, 6, ConsistencyStream(SynthesisConfig(steps=2)))
     assert len(decoder.push(tokens)) + len(decoder.flush()) == 512 * 10

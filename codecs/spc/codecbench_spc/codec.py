@@ -143,7 +143,7 @@ class SpectrogramCodec(Codec):
     def decode(self, coded: Coded, point: OperatingPoint) -> Wave:
         """See `Codec.decode`."""
         codes: Codes = decode_payload(coded.payload, coded.length, *self._format(point))
-        decoder = self.stream_decoder()
+        decoder = self.stream_decoder(point)
         parts = [
             decoder.push(codes[:, start : start + CHUNK_COLUMNS])
             for start in range(0, codes.shape[1], CHUNK_COLUMNS)
@@ -156,16 +156,16 @@ class SpectrogramCodec(Codec):
 
         return StreamEncoder(self._opened().vqvae, int(point.settings["bits"]))
 
-    def stream_decoder(self) -> StreamDecoder:
-        """Return a new stream from tokens to samples; see `stream`."""
+    def stream_decoder(self, point: OperatingPoint) -> StreamDecoder:
+        """Return a new stream from tokens of a point's bits to samples; see `stream`."""
         from codecbench_spc.stream import StreamDecoder, VocoderStream
 
-        models = self._opened()
+        models, bits = self._opened(), int(point.settings["bits"])
         if models.vocoder is not None:
-            return StreamDecoder(models.vqvae, VocoderStream(models.vocoder))
+            return StreamDecoder(models.vqvae, bits, VocoderStream(models.vocoder))
         from codecbench_spc.model.consistency import ConsistencyStream
 
-        return StreamDecoder(models.vqvae, ConsistencyStream(self._synthesis))
+        return StreamDecoder(models.vqvae, bits, ConsistencyStream(self._synthesis))
 
     def pack(self, coded: Coded, point: OperatingPoint) -> bytes:
         """Return a file of its own: the header that `bitstream` describes, and the payload."""

@@ -112,12 +112,15 @@ class StreamDecoder:
     ----------
     vqvae : VQVAE
         In evaluation mode and float64.
+    bits : int
+        Bits a patch: 12, 10, 8 or 6.
     synthesiser : Synthesiser
         A new one.
     """
 
-    def __init__(self, vqvae: VQVAE, synthesiser: Synthesiser) -> None:
+    def __init__(self, vqvae: VQVAE, bits: int, synthesiser: Synthesiser) -> None:
         self._vqvae = vqvae
+        self._bits = bits
         self._synthesiser = synthesiser
         self._device = next(vqvae.parameters()).device
         self._state = StreamState()
@@ -128,7 +131,7 @@ class StreamDecoder:
         if columns.shape[1] == 0:
             return np.empty(0, dtype=np.float32)
         codes = torch.from_numpy(columns).to(self._device)
-        return self._synthesiser.push(exact_mel(self._vqvae.decode(codes[None], self._state)[0]))
+        return self._synthesiser.push(exact_mel(self._vqvae.decode(codes[None], self._bits, self._state)[0]))
 
     def flush(self) -> Wave:
         """End the stream: return the samples that waited for the lookahead, float32 [n]."""

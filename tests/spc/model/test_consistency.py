@@ -150,7 +150,7 @@ def test_random_tokens_give_finite_samples(seed: int, columns: int, sticky: bool
     codec = Spc(str(tiny_spc))
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, 64, (20, 1 if sticky else columns)) + np.zeros((20, columns), dtype=np.int64)
-    decoder = codec.stream_decoder()
+    decoder = codec.stream_decoder(codec.points[0])
     out = np.concatenate([decoder.push(tokens), decoder.flush()])
     assert out.shape == (512 * columns,)
     assert np.abs(out).max() <= 1.0

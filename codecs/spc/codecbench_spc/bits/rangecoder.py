@@ -26,7 +26,7 @@ def _checksum(codes: Codes, size: int) -> bytes:
     """Return 1 to 256**size - 1, made of the number of columns and the tokens by CRC-16 (0x1021)."""
     columns = codes.shape[1].to_bytes(4, "big")
     value: int = binascii.crc_hqx(codes.T.astype(">u2").tobytes(), binascii.crc_hqx(columns, 0xFFFF))
-    return (value % (256**size - 1) + 1).to_bytes(size, "big")
+    return bytes((value % (256**size - 1) + 1).to_bytes(size, "big"))
 
 
 def _first_checksum(codes: Codes, size: int) -> bytes:

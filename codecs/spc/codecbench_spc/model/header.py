@@ -106,13 +106,13 @@ def synthesis(description: Description, path: Path) -> SynthesisConfig:
 def token_id(tensors: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 (hexadecimal) of those of a VQ-VAE's tensors that make its tokens.
 
-    Two checkpoints with the same one read each other's bytes: a decoder or a vocoder may improve.
+    Two checkpoints with the same one read each other's bytes: a decoder or a vocoder may improve.  Names are
+    those of the first files, which knew one height of patches only.
     """
     from codecbench_spc.model.checkpoint import tensors_sha256
 
-    return tensors_sha256(
-        {name: tensor for name, tensor in tensors.items() if not name.startswith(AFTER_TOKENS)}
-    )
+    making = {name: tensor for name, tensor in tensors.items() if not name.startswith(AFTER_TOKENS)}
+    return tensors_sha256({name.replace("embed.0.", "embed."): tensor for name, tensor in making.items()})
 
 
 def digest(path: Path) -> str:
