@@ -105,3 +105,18 @@ def test_a_copied_state_goes_its_own_way():
     assert layer(torch.tensor([4.0]), state).tolist() == [2.0]
     assert layer(torch.tensor([9.0]), twin).tolist() == [2.0]
     assert layer(torch.tensor([5.0]), state).tolist() == [3.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kernel", [(5, 3), (1, 7), (3, 1)])
+@pytest.mark.parametrize("steps", [1, 2, 20])
+def test_every_way_of_a_depthwise_convolution_is_the_library_s(dtype, kernel, steps):
+    torch.manual_seed(0)
+    layer = CausalDepthwise2d(6, kernel).to(dtype)
+    x = torch.randn(2, 6, 9, steps, dtype=dtype)
+    padded = torch.nn.functional.pad(x, (kernel[1] - 1, 0))
+    expected = layer.conv(padded)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
+    assert layer(x).requires_grad

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from codecbench_spc.model.depthwise import depthwise
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -38,7 +40,7 @@ def laid_out_for_streams(module: M) -> M:
 
 
 FEW_STEPS = 8
-"""Up to so many time steps a depthwise convolution is computed as one product."""
+"""Up to so many time steps the library's depthwise convolution is the slower one."""
 
 
 class StreamState:
@@ -114,7 +116,8 @@ class CausalDepthwise2d(CausalConv2d):
     """A filter of its own for each channel.
 
     The library's convolution serves long single-precision maps.  A few steps of a stream spend their time in
-    its preparations, and double precision has no vectorised kernel: both are sums of products here.
+    its preparations, and double precision has no vectorised kernel: `depthwise` serves both on a CPU where no
+    gradients are wanted, sums of products serve double precision elsewhere.
     """
 
     def __init__(self, channels: int, kernel: tuple[int, int]) -> None:
@@ -122,32 +125,32 @@ class CausalDepthwise2d(CausalConv2d):
 
     def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
         """`[B, C, F, T]` -> `[B, C, F, T]`."""
-        few = x.shape[3] <= FEW_STEPS
-        if not few and x.dtype != torch.float64:
+        double = x.dtype == torch.float64
+        compiled = x.device.type == "cpu" and not torch.is_grad_enabled()
+        if not double and not (compiled and x.shape[3] <= FEW_STEPS):
             return super().forward(x, state)
-        rows = self.conv.kernel_size[0]
-        padded = with_past(self, x, self.past, state)
-        if rows > 1:
-            padded = functional.pad(padded, (0, 0, rows // 2, rows // 2))
-        source = padded.permute(0, 2, 3, 1)
-        total = self._windows(source) if few else self._shifted(source, x.shape[2], x.shape[3])
+        source = with_past(self, x, self.past, state).permute(0, 2, 3, 1)
+        total = self._compiled(source) if compiled else self._shifted(source)
         return total.permute(0, 3, 1, 2)
 
-    def _windows(self, source: Tensor) -> Tensor:
-        """All products at once: two operations, but the kernel's size times the memory."""
-        rows, steps = self.conv.kernel_size
-        windows = source.unfold(1, rows, 1).unfold(2, steps, 1).permute(0, 1, 2, 4, 5, 3)
-        return (windows * self._channels_last_weight()).sum((3, 4)) + self.conv.get_parameter("bias")
+    def _compiled(self, source: Tensor) -> Tensor:
+        batch, bands, times, channels = source.shape
+        out = source.new_empty(batch, bands, times - self.past, channels)
+        weight, bias = self._channels_last_weight().detach(), self.conv.get_parameter("bias").detach()
+        depthwise(source.contiguous().numpy(), weight.numpy(), bias.numpy(), out.numpy())
+        return out
 
-    def _shifted(self, source: Tensor, bands: int, times: int) -> Tensor:
+    def _shifted(self, source: Tensor) -> Tensor:
         """One product of the kernel after the other, accumulated in place."""
         rows, steps = self.conv.kernel_size
+        batch, bands, times, channels = source.shape
+        padded = functional.pad(source, (0, 0, 0, 0, rows // 2, rows // 2))
         weight = self._channels_last_weight()
-        shape = (len(source), bands, times, source.shape[3])
-        total = self.conv.get_parameter("bias").expand(shape).clone()
+        total = self.conv.get_parameter("bias").expand(batch, bands, times - self.past, channels).clone()
         for row in range(rows):
             for step in range(steps):
-                total.addcmul_(source[:, row : row + bands, step : step + times], weight[row, step])
+                part = padded[:, row : row + bands, step : step + times - self.past]
+                total.addcmul_(part, weight[row, step])
         return total
 
     def _channels_last_weight(self) -> Tensor:
