@@ -10,8 +10,8 @@ Two mappings from the same similarities: ``visqol``, the lattice model (C++'s de
 ``visqol-poly``, the older polynomial scaled to 5.  They differ by up to 2 MOS and do not compare.  The
 similarities are computed once for both.
 
-One process has one engine, which neither pickles nor bears threads.  Compiled code is kept by numba between
-processes; `Visqol.open` compiles and warms up.
+One process has one engine, which neither pickles nor bears threads.  Compiled code is kept between processes
+(`compiled.prepare_numba`); `Visqol.open` compiles and warms up.
 
 References: Chinen, Lim, Skoglund, Gureev, O'Gorman, Hines, QoMEX 2020 (v3); Hines, Skoglund, Kokaram, Harte,
 EURASIP JASMP 2015:13.
@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
+from codecbench.compiled import prepare_numba
 from codecbench.errors import Unavailable, Unscorable
 from codecbench.metric import Metric, level_dbfs
 from codecbench.metrics.parts import mean_over, split
@@ -153,7 +154,7 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
 def _engine() -> Any:
     """Make the process's only VisqolApi, with the corrected envelope."""
     _check_package()
-    _use_one_thread()
+    prepare_numba()
     import visqol.alignment
     from visqol import VisqolApi
 
@@ -199,11 +200,3 @@ def _without_chatter() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _use_one_thread() -> None:
-    """Keep numba to one thread: scores are wrong or the process aborts when two threads run its loops."""
-    if "numba" in sys.modules:
-        sys.modules["numba"].set_num_threads(1)
-    else:
-        os.environ["NUMBA_NUM_THREADS"] = "1"
