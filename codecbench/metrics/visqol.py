@@ -134,6 +134,7 @@ def upper_envelope(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
     """Compare two float32 waves; None if the reference has no speech.  Remembered for the other mapping."""
+    engine = _engine()  # first: it prepares what the package needs
     from visqol.quality_mapper import SpeechSimilarityToQualityMapper
     from visqol.visqol_core import alter_for_similarity_extremes
 
@@ -141,7 +142,7 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", RuntimeWarning)
-            result = _engine().measure_from_arrays(*waves, sample_rate=rate_hz)
+            result = engine.measure_from_arrays(*waves, sample_rate=rate_hz)
     except IndexError:
         # Its voice activity detector left no patch to compare.
         return None
