@@ -24,7 +24,6 @@ from codecbench.run.executors import KINDS, check_options, make_executor
 from codecbench.run.patience import Limits
 from codecbench.run.plan import (
     DEFAULT_METRICS,
-    Cell,
     Plan,
     Request,
     make_plan,
@@ -244,15 +243,9 @@ def _compute(plan: Plan, store: Store, options: Options, kept: Collection[str]) 
     note(f"{len(tasks)} cells to compute" + (f", {stored} stored" if stored else ""))
     if not tasks:
         return Summary()
-    with (
-        Progress(len(tasks)) as progress,
-        make_executor(
-            options.executor, min(options.workers, len(tasks)), options.limits, options.scheduler, _say_slow
-        ) as (
-            executor,
-            slots,
-        ),
-    ):
+    workers = min(options.workers, len(tasks))
+    how = (options.executor, workers, options.limits, options.scheduler)
+    with Progress(len(tasks)) as progress, make_executor(*how, progress.slow) as (executor, slots):
         return compute(tasks, store, executor, slots, progress.advance)
 
 
@@ -277,16 +270,6 @@ def _delete_run(out: Path) -> None:
         for name in _OWN_FILES:
             (out / name).unlink(missing_ok=True)
         shutil.rmtree(out / "audio", ignore_errors=True)
-
-
-def _say_slow(arguments: tuple[Any, ...], seconds: float) -> None:
-    """Name a cell that has not ended; called from other threads."""
-    (task,) = arguments
-    cell: Cell = task.cell
-    note(
-        f"{cell.codec}@{cell.point.name} has worked on {cell.utterance.id} for {seconds:.0f} s; "
-        "--timeout SECONDS ends such cells"
-    )
 
 
 def _say_left_out(plan: Plan) -> None:

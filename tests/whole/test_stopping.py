@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
+from codecbench.cli import progress
 from codecbench.run import patience
 from codecbench.store.store import load_run
 from suite_fixtures import living, wait_for_end_of
@@ -157,6 +162,18 @@ def test_a_cell_that_takes_long_is_named_sparsely(
     said = "codecbench: fake-faulty:hang@64 has worked on the-loud for "
     assert all(line.startswith(said) and line.endswith("--timeout SECONDS ends such cells") for line in named)
     assert named[0].removeprefix(said).startswith(("0 s", "1 s"))
+
+
+def test_a_cell_is_named_above_the_bar(monkeypatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=terminal, force_terminal=True))
+    cell = SimpleNamespace(codec="c", point=SimpleNamespace(name="6"), utterance=SimpleNamespace(id="[b]u"))
+    with progress.Progress(1) as shown:
+        shown.slow((SimpleNamespace(cell=cell),), 60.2)
+    (line,) = [line for line in re.split(r"[\r\n]+", terminal.getvalue()) if "[b]u" in line]
+    assert line.removeprefix("\x1b[2K") == (
+        "codecbench: c@6 has worked on [b]u for 60 s; --timeout SECONDS ends such cells"
+    )
 
 
 def test_what_takes_too_much_memory_costs_its_cell_only(cli, folder: Path, tmp_path: Path) -> None:
