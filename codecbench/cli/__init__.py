@@ -19,6 +19,7 @@ import click
 import codecbench
 from codecbench import registry
 from codecbench.errors import CodecBenchError
+from codecbench.text import one_line
 
 COMMANDS = {
     "run": "codecbench.cli.run:run",
@@ -110,7 +111,7 @@ def status_of(argv: list[str]) -> int:
 def _fail(message: str, status: int, error: Exception | None = None) -> int:
     if error is not None and os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
-    click.echo("codecbench: " + " ".join(message.split()), err=True)
+    click.echo("codecbench: " + one_line(message), err=True)
     return status
 
 

@@ -9,6 +9,7 @@ import click
 from codecbench.cli.progress import note
 from codecbench.errors import StorageError
 from codecbench.store.store import Run, load_run
+from codecbench.text import csv_safe
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -59,7 +60,7 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
             rows.to_parquet(parquet, index=False)
             note(f"{parquet}: {len(rows)} rows")
         if csv:
-            rows.to_csv(csv, index=False, lineterminator="\n")
+            csv_safe(rows).to_csv(csv, index=False, lineterminator="\n")
             note(f"{csv}: {len(rows)} rows")
     except OSError as error:
         raise StorageError(

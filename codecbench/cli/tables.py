@@ -10,11 +10,14 @@ import click
 
 from codecbench.files import write_atomically
 from codecbench.store.store import Run
+from codecbench.text import csv_safe, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "table.csv"
+MOST_LETTERS = 80
+"""A cell's letters on a terminal."""
 
 
 def write_table(run: Run) -> pd.DataFrame:
@@ -22,7 +25,7 @@ def write_table(run: Run) -> pd.DataFrame:
     from codecbench.analysis.summary import summary
 
     table = summary(run)
-    write_atomically(run.out / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    write_atomically(run.out / TABLE, csv_safe(table).to_csv(index=False, lineterminator="\n"))
     return table
 
 
@@ -58,4 +61,4 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
-    return str(value)
+    return one_line(str(value), MOST_LETTERS)

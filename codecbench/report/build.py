@@ -26,6 +26,7 @@ from codecbench.report.payload import payload
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
 from codecbench.store.store import Run
+from codecbench.text import csv_safe
 
 MARKER = "codecbench-report"
 """A file that says a folder is a report and may be replaced."""
@@ -125,7 +126,7 @@ def _write_tables(findings: Findings, folder: Path) -> None:
         "failures": findings.failures,
     } | {f"listening-{slug(test.name)}": test.table for test in findings.heard}  # fmt: skip
     for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
+        csv_safe(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
 
 
 def _replace(made: Path, to: Path, old: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import pandas as pd
 
 from codecbench.report.table import BEST, MISSING, SECOND, Column, Entry, PaperTable, Row
+from codecbench.text import csv_safe
 
 NOTE = (
     "Mean over utterances; \N{PLUS-MINUS SIGN} is half the width of the 95 % bootstrap interval clustered by "
@@ -70,7 +71,7 @@ def csv(table: PaperTable) -> str:
                     cells |= {f"{column.key}_low": entry.low, f"{column.key}_high": entry.high}
                     cells |= {f"{column.key}_n": entry.n}
             rows.append(cells)
-    return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+    return str(csv_safe(pd.DataFrame(rows)).to_csv(index=False, lineterminator="\n"))
 
 
 def escape_markdown(text: str) -> str:
