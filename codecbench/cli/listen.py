@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from codecbench.cli.tables import print_table
+from codecbench.text import printable
 
 KINDS = ("mushra", "abx")
 
@@ -32,7 +33,7 @@ def export(*, run: Path, to: Path, kind: str, points: str, trials: int, seed: in
     made = write(
         run, to, "abx" if kind == "abx" else "mushra", seed=seed, points=chosen, trials=trials, title=title
     )
-    click.echo(str(made))
+    click.echo(printable(str(made)))
 
 
 @listen.command()

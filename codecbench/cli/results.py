@@ -9,7 +9,7 @@ import click
 from codecbench.cli.progress import note
 from codecbench.errors import StorageError
 from codecbench.store.store import Run, load_run
-from codecbench.text import csv_safe
+from codecbench.text import csv_safe, printable
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -29,7 +29,8 @@ def report(
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
 
-    click.echo(str(build(runs, to or runs[0] / "report", single_file, published, not no_audio)))
+    page = build(runs, to or runs[0] / "report", single_file, published, not no_audio)
+    click.echo(printable(str(page)))
 
 
 @click.command()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from codecbench import weights as weights_lookup
+from codecbench.cli import about_data
 from codecbench.cli.progress import Progress, note
 from codecbench.data.folders import Dataset, load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
@@ -35,6 +36,7 @@ from codecbench.run.runner import run as compute
 from codecbench.store import manifest as manifests
 from codecbench.store.layout import MANIFEST, RECORDS
 from codecbench.store.store import Store, load_run
+from codecbench.text import printable
 
 DEFAULT_AUDIO = "12"
 _OWN_FILES = (RECORDS, MANIFEST, "table.csv")
@@ -145,7 +147,7 @@ def run(
     if weights is not None:
         # The environment is what workers inherit.
         os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
-    whole = load_dataset(data)
+    whole = load_dataset(data, [out] if out else [])
     options = _options(out or Path("runs") / whole.name, **how)
     plan = make_plan(
         whole.sample(limit, options.seed),
@@ -154,12 +156,17 @@ def run(
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
+    about_data.say(plan, whole)
     return _run(plan, limit, options)
 
 
 @click.command()
 @click.option("--ref", required=True, help="Folder with the reference files.")
-@click.option("--deg", required=True, help="Folder with the decoded files; names match by stem.")
+@click.option(
+    "--deg",
+    required=True,
+    help="Folder with the decoded files; paired by path below the folder, else by stem.",
+)
 @click.option(
     "--kbps", type=click.FloatRange(min=0, min_open=True), help="The rate to show for them, in kbit/s."
 )
@@ -169,10 +176,11 @@ def score(
     *, ref: str, deg: str, kbps: float | None, out: Path | None, metrics: str, limit: int | None, **how: Any
 ) -> int:
     """Score speech that some codec has decoded already, against its references."""
-    whole = load_dataset(ref)
-    options = _options(out or Path("runs") / Path(deg).name, **how)
+    whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
+    options = _options(out or Path("runs") / Path(deg).resolve().name, **how)
     decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
     plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
+    about_data.say(plan, whole)
     return _run(plan, limit, options)
 
 
@@ -191,7 +199,7 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
     require_something(plan)
     if options.overwrite:
         _delete_run(options.out)
-    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     described = describe(
         plan,
         seed=options.seed,

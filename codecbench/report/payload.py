@@ -69,7 +69,7 @@ def payload(
 def _point(codec: str, point: str, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
     return {
         "label": point_label(codec, point), "codec": codec, "kbps": _number(row["payload_kbps"]),
-        "nominal": float(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
+        "nominal": _number(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
         "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),
     }  # fmt: skip
 
