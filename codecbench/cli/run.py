@@ -156,8 +156,7 @@ def run(
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
-    about_data.say(plan, whole)
-    return _run(plan, limit, options)
+    return _run(plan, whole, limit, options)
 
 
 @click.command()
@@ -180,8 +179,7 @@ def score(
     options = _options(out or Path("runs") / Path(deg).resolve().name, **how)
     decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
     plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
-    about_data.say(plan, whole)
-    return _run(plan, limit, options)
+    return _run(plan, whole, limit, options)
 
 
 def _options(out: Path, *, workers: int | None, **rest: Any) -> Options:
@@ -193,7 +191,7 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _run(plan: Plan, limit: int | None, options: Options) -> int:
+def _run(plan: Plan, whole: Dataset, limit: int | None, options: Options) -> int:
     kept = _utterances_kept(plan.dataset, options)
     _say_left_out(plan)
     require_something(plan)
@@ -220,6 +218,7 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
             )
         merged = manifests.merge(old, described)
         store.write_manifest(merged)
+        about_data.say(plan, whole)
         summary = _compute(plan, store, options, kept)
         store.write_manifest({**merged, "finished": manifests.now()})
     _print_table(options)

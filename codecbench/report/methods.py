@@ -37,7 +37,7 @@ def paragraphs(run: Run) -> list[str]:
     manifest = run.manifest
     data = manifest["dataset"]
     speakers = len({item["speaker"] for item in manifest["utterances"]})
-    minutes = sum(item["seconds"] for item in manifest["utterances"]) / 60
+    minutes = sum(item["seconds"] or 0 for item in manifest["utterances"]) / 60
     kind = "synthetic speech" if data["synthetic"] else "speech"
     sample = f", a speaker-balanced sample with seed {data['seed']}" if data.get("limit") else ""
     return [

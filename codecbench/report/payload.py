@@ -51,7 +51,7 @@ def payload(
             for row in tables["published"].to_dict("records")
         ],
         "utterances": [
-            [item["id"], str(item["speaker"]), round(item["seconds"], 2)]
+            [item["id"], str(item["speaker"]), round(item["seconds"] or 0, 2)]
             for item in run.manifest["utterances"]
         ],
         "scores": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from codecbench.names import safe_name
 
 RECORDS = "records.jsonl"
 MANIFEST = "manifest.json"
@@ -10,13 +10,9 @@ MANIFEST = "manifest.json"
 
 def audio_path(codec: str, point: str, utterance: str) -> str:
     """Return where decoded speech is kept, below the run's folder; safe on every file system."""
-    return f"audio/{_safe(codec)}@{_safe(point)}/{_safe(utterance)}.flac"
+    return f"audio/{safe_name(codec)}@{safe_name(point)}/{safe_name(utterance)}.flac"
 
 
 def reference_path(utterance: str) -> str:
     """Return where a reference is kept, below the run's folder."""
-    return f"audio/reference/{_safe(utterance)}.flac"
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w.+-]+", "-", name).lstrip(".") or "-"
+    return f"audio/reference/{safe_name(utterance)}.flac"
