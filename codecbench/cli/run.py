@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -34,12 +33,12 @@ from codecbench.run.pool import cores
 from codecbench.run.runner import RERUN, Summary, missing
 from codecbench.run.runner import run as compute
 from codecbench.store import manifest as manifests
+from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST, RECORDS
-from codecbench.store.store import Store, load_run
+from codecbench.store.store import Store, load_run, read_manifest
 from codecbench.text import printable
 
 DEFAULT_AUDIO = "12"
-_OWN_FILES = (RECORDS, MANIFEST, "table.csv")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -196,7 +195,9 @@ def _run(plan: Plan, whole: Dataset, limit: int | None, options: Options) -> int
     _say_left_out(plan)
     require_something(plan)
     if options.overwrite:
-        _delete_run(options.out)
+        delete_run(options.out)
+    elif (options.out / MANIFEST).exists():
+        read_manifest(options.out)  # refuses before anything is written into a folder that is not ours
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     described = describe(
         plan,
@@ -260,16 +261,6 @@ def _utterances_kept(dataset: Dataset, options: Options) -> frozenset[str]:
     if number == 0:
         return frozenset()
     return frozenset(item.id for item in dataset.sample(number, options.seed).utterances)
-
-
-def _delete_run(out: Path) -> None:
-    """Delete what a run wrote, and nothing else, from a folder that holds one."""
-    if not (out / MANIFEST).exists():
-        return
-    with Store(out):
-        for name in _OWN_FILES:
-            (out / name).unlink(missing_ok=True)
-        shutil.rmtree(out / "audio", ignore_errors=True)
 
 
 def _say_left_out(plan: Plan) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from codecbench.names import safe_name
 
 RECORDS = "records.jsonl"
 MANIFEST = "manifest.json"
+TABLE = "table.csv"
+_TABLE_HEAD = b"codec,point,nominal_kbps,"
 
 
 def audio_path(codec: str, point: str, utterance: str) -> str:
@@ -16,3 +20,12 @@ def audio_path(codec: str, point: str, utterance: str) -> str:
 def reference_path(utterance: str) -> str:
     """Return where a reference is kept, below the run's folder."""
     return f"audio/reference/{safe_name(utterance)}.flac"
+
+
+def is_own_table(path: Path) -> bool:
+    """Say whether a file is a run's table by its first columns; False where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_TABLE_HEAD)) == _TABLE_HEAD
+    except OSError:
+        return False

@@ -36,6 +36,9 @@ from codecbench.store.records import (
 if TYPE_CHECKING:
     import pandas as pd
 
+_RECORD_HEAD = b'{"key":'
+"""How each line of records begins."""
+
 
 class Store:
     """The writer of one run's folder; use it as a context manager.
@@ -131,6 +134,11 @@ class Store:
     def _repair(self) -> int:
         """Cut an incomplete last line, left by a kill during a write; return its length in bytes."""
         with self._path.open("rb+") as file:
+            head = file.read(len(_RECORD_HEAD))
+            if not _RECORD_HEAD.startswith(head):
+                raise InvalidInput(
+                    f"{self._path}: not records of a run; move it away or choose another --out"
+                )
             size = file.seek(0, os.SEEK_END)
             whole = _end_of_last_line(file, size)
             if whole < size:
