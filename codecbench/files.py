@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 from codecbench.errors import StorageError
@@ -15,7 +16,9 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Replace a file, whole or not at all; raises `StorageError`."""
-    partial = path.with_name(f".{path.name}.part")
+    partial = path.with_name(
+        f".{zlib.crc32(os.fsencode(path.name)):08x}.part"
+    )  # its own name may be the longest
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:

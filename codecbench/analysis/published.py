@@ -119,6 +119,8 @@ def _flags(result: Result, literature: Sequence[Result]) -> Iterable[Flag]:
 def _bands(source: Result, point: Point, metric: str) -> Iterable[tuple[float, float, str]]:
     """Yield the limits that a source sets to a metric at a rate, and its name."""
     for theirs in source.points:
+        if theirs.nominal_kbps is None or point.nominal_kbps is None:
+            continue
         same = abs(theirs.nominal_kbps - point.nominal_kbps) <= RATE_TOLERANCE * theirs.nominal_kbps
         if same and metric in theirs.scores and (metric in TOLERANCES or _has_limits(theirs.scores[metric])):
             score, margin = theirs.scores[metric], TOLERANCES.get(metric, 0.0)

@@ -21,6 +21,7 @@ import codecbench
 from codecbench import registry
 from codecbench.cli.stopping import Stopping
 from codecbench.errors import CodecBenchError
+from codecbench.text import one_line
 
 COMMANDS = {
     "run": "codecbench.cli.run:run",
@@ -117,7 +118,7 @@ def _explain(error: Exception) -> int:
 def _fail(message: str, error: Exception) -> int:
     if os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
-    click.echo("codecbench: " + " ".join(message.split()), err=True)
+    click.echo("codecbench: " + one_line(message), err=True)
     return 1
 
 

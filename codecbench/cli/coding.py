@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from codecbench import audio, registry
 from codecbench.cli.progress import note
-from codecbench.codec import Codec, OperatingPoint
+from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 from codecbench.container import SUFFIX, Header, pack, unpack
 from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload
 from codecbench.files import write_bytes_atomically
@@ -43,7 +44,7 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
         coded = codec.encode(at_codec, point)
         own = codec.pack(coded, point)
         header = Header(
-            codec=name,
+            codec=name.partition(":")[0],
             signature=codec.signature(),
             point=point.name,
             length=coded.length,
@@ -61,7 +62,11 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
 
 @click.command()
 @_FILES
-@click.option("--codec", "spec", help="Codec to use where the file's own NAME:FILE does not exist here.")
+@click.option(
+    "--codec",
+    "spec",
+    help="NAME[:FILE] to decode with.  [default: the name that the file gives, with its usual model]",
+)
 @_TO
 @_OVERWRITE
 @_DEVICE
@@ -72,24 +77,43 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
     for source, target in targets.items():
         try:
             header, coded = unpack(_read(source))
-            name = spec or header.codec
-            if name not in opened:
-                opened[name] = registry.codec(name)
-                opened[name].check()
-                opened[name].open(device)
-            codec = opened[name]
-            if header.own_format:
-                coded, point = codec.unpack(coded.payload)
-            else:
-                _check_maker(header, codec)
-                point = codec.point(header.point)
-            _check_rate(header, codec)
-            wave = codec.decode(coded, point)
+            codec = _opened(spec or _plain_name(header.codec), device, opened)
+            wave = _decode(codec, header, coded)
         except InvalidPayload as error:
             raise InvalidPayload(f"{source}: {error}") from None
         whole = audio.resample(wave, header.rate_hz, header.source_hz)
         audio.save(target, audio.fit(whole, header.source_length), header.source_hz)
         note(f"{target}: {header.source_length / header.source_hz:.2f} s")
+
+
+def _plain_name(name: str) -> str:
+    """Return a header's codec, refused where it is no plain name: a file must not choose what is opened."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InvalidPayload(
+            f"its header names the codec {name!r}; say which one to use: --codec NAME[:FILE]"
+        )
+    return name
+
+
+def _opened(name: str, device: str, opened: dict[str, Codec]) -> Codec:
+    if name not in opened:
+        codec = registry.codec(name)
+        codec.check()
+        codec.open(device)
+        opened[name] = codec
+    return opened[name]
+
+
+def _decode(codec: Codec, header: Header, coded: Coded) -> Wave:
+    if header.own_format:
+        coded, point = codec.unpack(coded.payload)
+    else:
+        _check_maker(header, codec)
+        point = codec.point(header.point)
+    _check_rate(header, codec)
+    if coded.length != header.length:
+        raise InvalidPayload(f"the header says {header.length} samples, the payload {coded.length}")
+    return codec.decode(coded, point)
 
 
 def _codec_and_point(text: str) -> tuple[str, Codec, OperatingPoint]:
@@ -124,7 +148,8 @@ def _read(path: Path) -> bytes:
 def _check_maker(header: Header, codec: Codec) -> None:
     if codec.signature() != header.signature:
         raise CodecBenchError(
-            f"coded by {header.signature}, which {codec.signature()} here cannot decode; install that version"
+            f"coded by {header.signature}, which {codec.signature()} here cannot decode; "
+            "name its model, --codec NAME:FILE, or install that version"
         )
 
 

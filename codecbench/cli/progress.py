@@ -22,13 +22,14 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from codecbench.store.records import Record
+from codecbench.text import one_line
 
 LOG_EVERY_S = 30.0
 
 
 def note(text: str) -> None:
     """Say one line on stderr."""
-    click.echo("codecbench: " + " ".join(text.split()), err=True)
+    click.echo("codecbench: " + one_line(text), err=True)
 
 
 class Progress:

@@ -10,6 +10,7 @@ from codecbench.cli.progress import note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.errors import StorageError
 from codecbench.store.store import Run, load_run
+from codecbench.text import csv_safe, printable
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -29,7 +30,8 @@ def report(
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
 
-    click.echo(str(build(runs, to or runs[0] / "report", single_file, published, not no_audio)))
+    page = build(runs, to or runs[0] / "report", single_file, published, not no_audio)
+    click.echo(printable(str(page)))
 
 
 @click.command()
@@ -60,7 +62,7 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
             rows.to_parquet(parquet, index=False)
             note(f"{parquet}: {len(rows)} rows")
         if csv:
-            rows.to_csv(csv, index=False, lineterminator="\n")
+            csv_safe(rows).to_csv(csv, index=False, lineterminator="\n")
             note(f"{csv}: {len(rows)} rows")
     except OSError as error:
         raise StorageError(

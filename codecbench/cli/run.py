@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from codecbench import weights as weights_lookup
+from codecbench.cli import about_data
 from codecbench.cli.progress import Progress, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
@@ -35,11 +35,12 @@ from codecbench.run.pool import cores
 from codecbench.run.runner import RERUN, Summary, missing
 from codecbench.run.runner import run as compute
 from codecbench.store import manifest as manifests
+from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST, RECORDS
-from codecbench.store.store import Run, Store, load_run
+from codecbench.store.store import Run, Store, load_run, read_manifest
+from codecbench.text import printable
 
 DEFAULT_AUDIO = "12"
-_OWN_FILES = (RECORDS, MANIFEST, "table.csv")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -153,7 +154,7 @@ def run(
     if weights is not None:
         # The environment is what workers inherit.
         os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
-    whole = load_dataset(data)
+    whole = load_dataset(data, [out] if out else [])
     options = _options(out or Path("runs") / whole.name, **how)
     plan = make_plan(
         whole.sample(limit, options.seed),
@@ -162,12 +163,16 @@ def run(
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
-    return _run(plan, limit, options)
+    return _run(plan, whole, limit, options)
 
 
 @click.command()
 @click.option("--ref", required=True, help="Folder with the reference files.")
-@click.option("--deg", required=True, help="Folder with the decoded files; names match by stem.")
+@click.option(
+    "--deg",
+    required=True,
+    help="Folder with the decoded files; paired by path below the folder, else by stem.",
+)
 @click.option(
     "--kbps", type=click.FloatRange(min=0, min_open=True), help="The rate to show for them, in kbit/s."
 )
@@ -177,11 +182,11 @@ def score(
     *, ref: str, deg: str, kbps: float | None, out: Path | None, metrics: str, limit: int | None, **how: Any
 ) -> int:
     """Score speech that some codec has decoded already, against its references."""
-    whole = load_dataset(ref)
-    options = _options(out or Path("runs") / Path(deg).name, **how)
+    whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
+    options = _options(out or Path("runs") / Path(deg).resolve().name, **how)
     decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
     plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
-    return _run(plan, limit, options)
+    return _run(plan, whole, limit, options)
 
 
 def _options(
@@ -196,13 +201,15 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _run(plan: Plan, limit: int | None, options: Options) -> int:
+def _run(plan: Plan, whole: Dataset, limit: int | None, options: Options) -> int:
     kept = _utterances_kept(plan.dataset, options)
     _say_left_out(plan)
     require_something(plan)
     if options.overwrite:
-        _delete_run(options.out)
-    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+        delete_run(options.out)
+    elif (options.out / MANIFEST).exists():
+        read_manifest(options.out)  # refuses before anything is written into a folder that is not ours
+    command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     described = describe(
         plan,
         seed=options.seed,
@@ -223,6 +230,7 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
             )
         merged = manifests.merge(old, described)
         store.write_manifest(merged)
+        about_data.say(plan, whole)
         summary = _compute(plan, store, options, kept)
         store.write_manifest({**merged, "finished": manifests.now()})
     finished = load_run(options.out)
@@ -260,16 +268,6 @@ def _utterances_kept(dataset: Dataset, options: Options) -> frozenset[str]:
     if number == 0:
         return frozenset()
     return frozenset(item.id for item in dataset.sample(number, options.seed).utterances)
-
-
-def _delete_run(out: Path) -> None:
-    """Delete what a run wrote, and nothing else, from a folder that holds one."""
-    if not (out / MANIFEST).exists():
-        return
-    with Store(out):
-        for name in _OWN_FILES:
-            (out / name).unlink(missing_ok=True)
-        shutil.rmtree(out / "audio", ignore_errors=True)
 
 
 def _say_left_out(plan: Plan) -> None:

@@ -10,21 +10,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codecbench.cli.progress import note
+from codecbench.errors import StorageError
 from codecbench.files import write_atomically
+from codecbench.store.layout import TABLE, is_own_table
 from codecbench.store.store import Run
+from codecbench.text import csv_safe, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = "table.csv"
+MOST_LETTERS = 80
+"""A cell's letters on a terminal."""
 
 
 def write_table(run: Run) -> pd.DataFrame:
-    """Summarise a run, write ``table.csv`` into its folder and return the table."""
+    """Summarise a run and return the table; write it as ``table.csv`` into the run's folder where possible.
+
+    A file of that name that is no table of a run stays, and a folder that cannot be written is said.
+    """
     from codecbench.analysis.summary import summary
 
     table = summary(run)
-    write_atomically(run.out / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    path = run.out / TABLE
+    if path.exists() and not is_own_table(path):
+        note(f"{path} is no table of a run and was not replaced; move it away, or export --csv FILE")
+        return table
+    try:
+        write_atomically(path, csv_safe(table).to_csv(index=False, lineterminator="\n"))
+    except StorageError as error:
+        note(f"{TABLE} was not written: {error}")
     return table
 
 
@@ -71,4 +85,4 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
-    return str(value)
+    return one_line(str(value), MOST_LETTERS)

@@ -6,8 +6,6 @@ PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/`
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,9 +21,11 @@ from codecbench.report import figures, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.payload import payload
+from codecbench.report.scratch import put, scratch
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
 from codecbench.store.store import Run
+from codecbench.text import csv_safe
 
 MARKER = "codecbench-report"
 """A file that says a folder is a report and may be replaced."""
@@ -64,16 +64,15 @@ def build(
     literature = results.table(results.read_published(published or _repository_results()))
     literature = literature[literature["metric"].isin(run.manifest["metrics"])]
     findings = _findings(run, literature, runs)
-    to = Path(to)
+    to = Path(to).absolute()
     if to.exists() and any(to.iterdir() if to.is_dir() else [to]) and not (to / MARKER).is_file():
         raise InvalidInput(f"{to}: not an earlier report, so it is not replaced; choose another folder")
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as scratch:
-            made = Path(scratch) / "report"
+        with scratch(to) as work:
+            made = work / "report"
             made.mkdir()
             _write(run, findings, made, single_file, with_audio)
-            _replace(made, to, Path(scratch) / "old")
+            put(made, to, work)
     except OSError as error:
         raise StorageError(
             f"cannot write {to}: {error.strerror}; free space or choose another folder"
@@ -125,20 +124,7 @@ def _write_tables(findings: Findings, folder: Path) -> None:
         "failures": findings.failures,
     } | {f"listening-{slug(test.name)}": test.table for test in findings.heard}  # fmt: skip
     for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
-
-
-def _replace(made: Path, to: Path, old: Path) -> None:
-    """Put the new folder where the old one was; the old one comes back if that fails."""
-    if to.exists():
-        to.rename(old)
-    try:
-        made.rename(to)
-    except OSError:
-        if old.exists():
-            old.rename(to)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        csv_safe(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
 
 
 def _downloads(folder: Path, embedded: bool) -> Mapping[str, str]:

@@ -49,7 +49,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "codecs": manifest["codecs"],
         "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
         "utterances": utterances,
-        "seconds": sum(item["seconds"] for item in utterances),
+        "seconds": sum(item["seconds"] or 0 for item in utterances),
         "speakers": len({item["speaker"] for item in utterances}),
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
@@ -71,5 +71,5 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "command": shlex.join(str(word) for word in manifest["command"]),
         "machine": manifest["machine"],
         "versions": manifest["versions"],
-        "git": manifest["git"],
+        "git": manifest["git"] or {},
     }

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from codecbench.analysis.runs import is_ground_truth
+from codecbench.report.latex_text import escape
 from codecbench.store.store import Run
 
 _STATISTICS = (
@@ -18,18 +19,6 @@ _STATISTICS = (
     "interpolation over the logarithm of the measured rate and are not given where curves do not overlap, "
     "are not monotone, or have under three points."
 )
-_LATEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": "",
-    "}": "",
-    "\\": "",
-    "~": " ",
-    "^": "",
-}
 
 
 def paragraphs(run: Run) -> list[str]:
@@ -37,7 +26,7 @@ def paragraphs(run: Run) -> list[str]:
     manifest = run.manifest
     data = manifest["dataset"]
     speakers = len({item["speaker"] for item in manifest["utterances"]})
-    minutes = sum(item["seconds"] for item in manifest["utterances"]) / 60
+    minutes = sum(item["seconds"] or 0 for item in manifest["utterances"]) / 60
     kind = "synthetic speech" if data["synthetic"] else "speech"
     sample = f", a speaker-balanced sample with seed {data['seed']}" if data.get("limit") else ""
     return [
@@ -106,4 +95,6 @@ def _entry(label: str, info: Mapping[str, Any]) -> str:
 
 def _plain(value: str, name: str) -> str:
     flat = re.sub(r"\s+", " ", value)
-    return re.sub(r"[{}\\\s]", "", flat) if name == "url" else "".join(_LATEX.get(c, c) for c in flat)
+    if name == "url":
+        return re.sub(r"[{}\\\s]|[^ -~]", "", flat)
+    return escape(re.sub(r"[{}\\^]", "", flat).replace("~", " "))

@@ -51,7 +51,7 @@ def payload(
             for row in tables["published"].to_dict("records")
         ],
         "utterances": [
-            [item["id"], str(item["speaker"]), round(item["seconds"], 2)]
+            [item["id"], str(item["speaker"]), round(item["seconds"] or 0, 2)]
             for item in run.manifest["utterances"]
         ],
         "scores": {
@@ -69,7 +69,7 @@ def payload(
 def _point(codec: str, point: str, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
     return {
         "label": point_label(codec, point), "codec": codec, "kbps": _number(row["payload_kbps"]),
-        "nominal": float(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
+        "nominal": _number(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
         "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),
     }  # fmt: skip
 

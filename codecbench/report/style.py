@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from codecbench.analysis.runs import is_ground_truth, is_own
+from codecbench.text import csv_safe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,4 +117,4 @@ def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
         figure.set_layout_engine(None)  # laid out once; every format would do it again
         for kind in FORMATS:
             figure.savefig(folder / f"{name}.{kind}", metadata=metadata[kind])
-    data.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
+    csv_safe(data).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")

@@ -25,6 +25,7 @@ import numpy as np
 from codecbench import audio
 from codecbench.alignment import lag, shift
 from codecbench.codec import Codec, Coded, DecodedFiles, Wave
+from codecbench.data.folders import Utterance
 from codecbench.errors import CodecBenchError, InvalidPayload, StorageError, Unavailable, Unscorable
 from codecbench.metric import Metric
 from codecbench.run import worker
@@ -127,6 +128,15 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _decoded_file(codec: DecodedFiles, utterance: Utterance) -> Path:
+    return codec.file(
+        utterance.name or utterance.id,
+        by_stem=utterance.stem_is_unique,
+        ident=utterance.id,
+        reference=utterance.path,
+    )
+
+
 def _measure(task: Task, outcome: Outcome) -> None:
     cell, record = task.cell, outcome.record
     wave, rate_hz = worker.reference(cell.utterance.path, cell.digest, None)
@@ -136,7 +146,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     codec_hz = codec.info.sample_rate_hz
     record["delay_ms"] = codec.delay_ms(cell.point)
     if isinstance(codec, DecodedFiles):
-        decoded, codec_hz = audio.load(codec.file(cell.utterance.id))
+        decoded, codec_hz = audio.load(_decoded_file(codec, cell.utterance))
     else:
         decoded = _code(codec, worker.at(cell, codec_hz), task, outcome)
     pair = _pairs(cell, decoded, codec_hz)

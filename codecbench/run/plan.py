@@ -20,6 +20,7 @@ from codecbench.codec import Codec, OperatingPoint
 from codecbench.data.folders import Dataset, Utterance
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
 from codecbench.metric import RESAMPLER, Metric
+from codecbench.text import shown_name
 
 CELL_VERSION = 1
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
@@ -39,7 +40,8 @@ class Request:
         """The codec's name in records and tables: ``spc:FILE`` without folder and suffix of the file."""
         name, separator, argument = self.spec.partition(":")
         # Not Path.stem: "opus@7.5" is the name of a folder, not of a file of type ".5".
-        return f"{name}:{re.sub(r'[.][A-Za-z]+$', '', Path(argument).name)}" if separator else name
+        short = shown_name(re.sub(r"[.][A-Za-z]+$", "", Path(argument).name))
+        return f"{name}:{short}" if separator else name
 
 
 @dataclass(frozen=True)

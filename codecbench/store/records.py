@@ -7,17 +7,18 @@ undoing the measured lag) and ``raw_scores``, with the reason of each missing on
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
+from codecbench.fields import Wrong, parse_json
 from codecbench.store.layout import RECORDS
+from codecbench.store.schema import record_of, unpack_codes
 
 Record = dict[str, Any]
 TIMINGS = frozenset({"encode_s", "decode_s", "rtf_encode", "rtf_decode"})
@@ -32,6 +33,7 @@ FIELDS = (
     *MEASURED, "codes", "audio",
 )  # fmt: skip
 _NESTED = ("scores", "raw_scores", "reasons")
+_CHECK = record_of(MEASURED)
 
 
 def read_records(out: Path) -> Iterator[Record]:
@@ -80,15 +82,16 @@ def encode_codes(codes: Codes) -> dict[str, Any]:
 
 def decode_codes(value: Mapping[str, Any]) -> Codes:
     """Return the tokens that `encode_codes` stored, int64 [F, T]."""
-    raw = zlib.decompress(base64.b64decode(value["data"]))
-    values = np.frombuffer(raw, np.dtype(value["dtype"]).newbyteorder("<"))
+    values = np.frombuffer(unpack_codes(value), np.dtype(value["dtype"]).newbyteorder("<"))
     return values.astype(np.int64).reshape(value["shape"])
 
 
 def _parse(line: bytes, path: Path, number: int) -> Record:
     try:
-        record = json.loads(line)
-        _ = record["key"], essence(record)
-    except (ValueError, KeyError, TypeError):
-        raise InvalidInput(f"{path}: line {number} is not a record; delete that line and run again") from None
-    return dict(record)
+        record = parse_json(line)
+        _CHECK(record, "")
+    except Wrong as error:
+        raise InvalidInput(
+            f"{path}: line {number} is not a record; delete that line and run again ({error})"
+        ) from None
+    return cast(Record, record)

@@ -12,13 +12,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
+from codecbench.fields import Wrong, read_json
 from codecbench.files import unwritable, write_all, write_atomically
 from codecbench.lock import Lock
+from codecbench.store import schema
 from codecbench.store.layout import MANIFEST, RECORDS
+from codecbench.store.manifest import FORMAT
 from codecbench.store.records import (
     FIELDS,
     MEASURED,
@@ -32,6 +35,9 @@ from codecbench.store.records import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_RECORD_HEAD = b'{"key":'
+"""How each line of records begins."""
 
 
 class Store:
@@ -128,6 +134,11 @@ class Store:
     def _repair(self) -> int:
         """Cut an incomplete last line, left by a kill during a write; return its length in bytes."""
         with self._path.open("rb+") as file:
+            head = file.read(len(_RECORD_HEAD))
+            if not _RECORD_HEAD.startswith(head):
+                raise InvalidInput(
+                    f"{self._path}: not records of a run; move it away or choose another --out"
+                )
             size = file.seek(0, os.SEEK_END)
             whole = _end_of_last_line(file, size)
             if whole < size:
@@ -189,16 +200,23 @@ def read_manifest(out: Path) -> dict[str, Any]:
     """Read and check ``manifest.json``; raises `InvalidInput` where there is none of this format."""
     path = out / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(
+            path, _check_manifest, f"a manifest of format {FORMAT}",
+            "use the codecbench version that wrote it, or run again",
+        )  # fmt: skip
     except (FileNotFoundError, NotADirectoryError):
         raise InvalidInput(
             f"{out}: no run here ({MANIFEST} is missing); give the --out folder of a run"
         ) from None
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path}: cannot be read as JSON ({error}); restore it or run again") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != 1:
-        raise InvalidInput(f"{path}: not a manifest of format 1; use the codecbench version that wrote it")
-    return manifest
+    return cast(dict[str, Any], found)
+
+
+def _check_manifest(value: object, where: str) -> None:
+    schema.MANIFEST(value, where)
+    assert isinstance(value, dict)
+    for name in value["metrics"]:
+        if name in FIELDS:
+            raise Wrong(f"the field 'metrics.{name}' is called like a field of a record")
 
 
 def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFrame:
