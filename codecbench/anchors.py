@@ -1,4 +1,4 @@
-"""The two codecs that code nothing.
+"""Anchors: the two codecs that code nothing.
 
 `Pcm` is the identity at the top of every scale; `Folder` stands for a codec that ran elsewhere.
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 from codecbench.codec import Codec, CodecInfo, Coded, DecodedFiles, OperatingPoint, Wave, ladder
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench.files import sha256
 
 RATE_HZ = 16_000
 FULL_SCALE = 32768.0
@@ -139,7 +140,6 @@ class Folder(DecodedFiles):
 
 def _sha256(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+        return bytes.fromhex(sha256(path))
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror}); check permissions") from None

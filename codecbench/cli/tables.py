@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from codecbench.files import write_atomically
+from codecbench.store.layout import TABLE
 from codecbench.store.store import Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TABLE = "table.csv"
 
 
 def write_table(run: Run) -> pd.DataFrame:

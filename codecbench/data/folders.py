@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from codecbench import audio, registry
 from codecbench.errors import InvalidInput
+from codecbench.files import sha256_or_unreadable
 
 MANIFEST = "manifest.csv"
 
@@ -58,7 +59,7 @@ class Dataset:
     """A speech set, its utterances sorted by id.
 
     ``revision`` is the SHA-256 over every utterance's id, speaker and file content of the whole set; a sample
-    keeps it, since set, limit and seed together say which utterances were taken.
+    keeps it, since set, ``limit`` (None for the whole set) and ``seed`` say which utterances were taken.
     """
 
     name: str
@@ -67,6 +68,8 @@ class Dataset:
     licence: str = ""
     description: str = ""
     synthetic: bool = False
+    limit: int | None = None
+    seed: int = 0
 
     def sample(self, limit: int | None, seed: int = 0) -> Dataset:
         """Return at most ``limit`` utterances, as evenly over the speakers as their numbers allow.
@@ -80,7 +83,7 @@ class Dataset:
             If the limit is not positive.
         """
         if limit is None:
-            return self
+            return replace(self, seed=seed)
         if limit < 1:
             raise InvalidInput(f"cannot take {limit} utterances; give a limit of 1 or more")
         turns: list[tuple[int, str, Utterance]] = []
@@ -88,7 +91,8 @@ class Dataset:
             shuffled = sorted(spoken, key=lambda item: _draw(seed, item.id))
             turns += [(turn, _draw(seed, speaker), item) for turn, item in enumerate(shuffled)]
         taken = sorted(turns, key=lambda entry: entry[:2])[:limit]
-        return replace(self, utterances=tuple(sorted((item for *_, item in taken), key=lambda item: item.id)))
+        chosen = tuple(sorted((item for *_, item in taken), key=lambda item: item.id))
+        return replace(self, utterances=chosen, limit=limit, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class DatasetSource(ABC):
         """Return the set, downloaded first where it is not on this machine."""
 
 
-def load_dataset(spec: str) -> Dataset:
+def load_dataset(spec: str | Path) -> Dataset:
     """Return the registered set of that name, or else the folder at that path.
 
     Raises
@@ -129,6 +133,7 @@ def load_dataset(spec: str) -> Dataset:
     Unavailable
         If the set cannot be downloaded.
     """
+    spec = str(spec)
     if spec in registry.names(registry.DATASETS):
         source = registry.load(registry.DATASETS, spec)()
         dataset: Dataset = source.load()
@@ -174,7 +179,7 @@ def folder_dataset(
         raise InvalidInput(f"{folder}: no audio files ({kinds}) in this folder; give a folder that has some")
     with ThreadPoolExecutor() as pool:
         seconds = list(pool.map(lambda path: audio.seconds(folder / path), files))
-        digests = list(pool.map(lambda path: _digest(folder / path), files))
+        digests = list(pool.map(lambda path: sha256_or_unreadable(folder / path), files))
     rows = [
         (Utterance(ident, folder / path, speakers[path] or _speaker(folder, path), duration), digest)
         for ident, path, duration, digest in zip(_ids(files), files, seconds, digests, strict=True)
@@ -283,14 +288,6 @@ def _speaker(folder: Path, path: Path) -> str:
     if match := _LIBRI_STEM.fullmatch(path.stem):
         return match[1]
     return path.parent.name or folder.resolve().name
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return "unreadable"
 
 
 def _by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:

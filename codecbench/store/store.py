@@ -1,4 +1,4 @@
-"""Results on disk: records appended whole or not at all, a manifest replaced atomically, one writer.
+"""Results store: records appended whole or not at all, a manifest replaced atomically, one writer.
 
 A run's folder holds ``records.jsonl`` (one JSON object a cell), ``manifest.json`` (what was run, see
 `codecbench.store.manifest`), ``table.csv`` and ``audio/``.  `Store` writes it, `load_run` reads it into a
@@ -19,6 +19,7 @@ from codecbench.errors import InvalidInput
 from codecbench.files import unwritable, write_all, write_atomically
 from codecbench.lock import Lock
 from codecbench.store.layout import MANIFEST, RECORDS
+from codecbench.store.manifest import Manifest, read
 from codecbench.store.records import (
     FIELDS,
     MEASURED,
@@ -151,11 +152,15 @@ class Run:
         record, and for every metric ``<metric>`` (score after alignment), ``raw:<metric>`` and
         ``reason:<metric>``; missing scores are NaN, missing reasons None.  ``codes`` holds what
         `codecbench.store.records.decode_codes` takes.
+    ours : frozenset of str
+        Codecs that are the reader's own, by label; what is compared is set off from the others.  A stored run
+        says nothing of it.
     """
 
     out: Path
     manifest: dict[str, Any]
     records: pd.DataFrame
+    ours: frozenset[str] = frozenset()
 
     @property
     def metrics(self) -> list[str]:
@@ -173,7 +178,7 @@ class Run:
         return [decode_codes(value) for value in rows["codes"] if isinstance(value, dict)]
 
 
-def load_run(out: Path) -> Run:
+def load_run(out: str | Path) -> Run:
     """Read a run's folder; it may still be written to, a torn last line is left out.
 
     Raises
@@ -181,24 +186,19 @@ def load_run(out: Path) -> Run:
     InvalidInput
         If the folder holds no run, or one of another format.
     """
+    out = Path(out)
     manifest = read_manifest(out)
     return Run(out, manifest, frame(read_records(out), manifest))
 
 
-def read_manifest(out: Path) -> dict[str, Any]:
-    """Read and check ``manifest.json``; raises `InvalidInput` where there is none of this format."""
-    path = out / MANIFEST
+def read_manifest(out: Path) -> Manifest:
+    """Read and check ``manifest.json``; raises `InvalidInput` where there is none that can be used."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return read(out / MANIFEST)
     except (FileNotFoundError, NotADirectoryError):
         raise InvalidInput(
             f"{out}: no run here ({MANIFEST} is missing); give the --out folder of a run"
         ) from None
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path}: cannot be read as JSON ({error}); restore it or run again") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != 1:
-        raise InvalidInput(f"{path}: not a manifest of format 1; use the codecbench version that wrote it")
-    return manifest
 
 
 def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFrame:

@@ -144,7 +144,7 @@ def test_one_clear_line(cli, folder: Path, tmp_path: Path, monkeypatch, *, comma
     assert answer.out == ""
     assert "Traceback" not in answer.err
     if status == 1:
-        said = [line for line in answer.err.splitlines() if "is unavailable:" not in line]
+        said = [line for line in answer.err.splitlines() if "is left out:" not in line]
         assert len(said) == 1 or "has no point near" in said[0]
 
 
