@@ -176,7 +176,7 @@ def test_a_full_disk_stops_instead_of_counting_as_a_failure(outcomes, tmp_path: 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left on device"):
         outcomes("fake@64", out=tmp_path)
 
