@@ -34,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.bench
 
 bench: $(VENV)/.bench  ## install, run the benchmark on the demo set, write the report
 	$(BIN)/codecbench run --data demo --codecs pcm,spc,rvq,lyra,opus,codec2 --workers $(WORKERS) --out $(OUT)
-	$(BIN)/codecbench report $(OUT) --to $(OUT)/report
+	$(BIN)/codecbench report $(OUT) --to $(OUT)/report --ours spc
 
 test: $(VENV)/.dev  ## install the development extras, check and test
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The two codecs that code nothing.
+"""Anchors: the two codecs that code nothing.
 
 `Pcm` is the identity at the top of every scale; `Folder` stands for a codec that ran elsewhere.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from codecbench import walk
 from codecbench.codec import Codec, CodecInfo, Coded, DecodedFiles, OperatingPoint, Wave, ladder
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench.files import sha256_or_unreadable
 from codecbench.names import pair_name, stem
 from codecbench.text import shown_name
 
@@ -98,7 +99,7 @@ class Folder(DecodedFiles):
         digest = hashlib.sha256()
         for path in self._files:
             digest.update(os.fsencode(path.relative_to(self.folder)) + b"\n")
-            digest.update(_sha256(path))
+            digest.update(sha256_or_unreadable(path).encode())
         return f"{self.info.name}|files:{digest.hexdigest()[:16]}"
 
     def point(self, name: str) -> OperatingPoint:
@@ -178,11 +179,3 @@ def _is_same(path: Path, reference: Path | None) -> bool:
         return reference is not None and path.samefile(reference)
     except OSError:
         return False
-
-
-def _sha256(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
-    except OSError:
-        return b"unreadable"  # its cells will fail with the reason

@@ -9,7 +9,6 @@ import io
 import os
 import re
 import sys
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from codecbench import foreign, mpeg
 from codecbench.alignment import lag, shift
 from codecbench.codec import Wave
-from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.errors import InvalidInput
+from codecbench.files import write_bytes_atomically
 
 __all__ = ["SUFFIXES", "fit", "lag", "load", "resample", "save", "seconds", "shift"]
 
@@ -110,7 +110,7 @@ def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
     ------
     InvalidInput
         If the suffix is another, or the wave is not mono and finite.
-    CodecBenchError
+    StorageError
         If the file cannot be written (no permission, disk full).
     """
     path = Path(path)
@@ -126,16 +126,7 @@ def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
     # Coded in memory first: a full disk then shows as an OSError with its reason instead of a short file.
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1.0, 1.0), rate_hz, format=kind.upper(), subtype="PCM_16")
-    partial = path.with_name(f".{uuid.uuid4().hex}.part")  # names may be as long as the system allows
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getbuffer())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CodecBenchError(
-            f"cannot write {path}: {error.strerror}; free space or choose another folder"
-        ) from None
+    write_bytes_atomically(path, buffer.getvalue())
 
 
 def resample(wave: Wave, from_hz: int, to_hz: int) -> Wave:

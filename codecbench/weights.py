@@ -7,7 +7,6 @@ hash, each whole or not at all.  Nothing is downloaded unless asked for.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from codecbench import registry
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.files import sha256
 
 VARIABLE = "CODECBENCH_WEIGHTS"
 RETRIES = 3
@@ -150,8 +150,7 @@ def verify_files(declared: WeightsSource, folder: Path) -> Path:
     for name, file in declared.files.items():
         path = folder / name
         try:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = sha256(path)
         except OSError as error:
             raise InvalidInput(f"{path}: cannot be read ({error.strerror}); fetch it again") from None
         if digest != file.sha256:

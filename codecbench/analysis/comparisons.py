@@ -21,7 +21,7 @@ def pairs(run: Run, seed: int = 0) -> pd.DataFrame:
     Columns are ``metric`` and those of `compare_all`.  The ground truth takes no part: that a codec differs
     from the original is no finding and would only weaken the others.
     """
-    shown = [point_label(*pair) for pair in points(run) if not is_ground_truth(pair[0])]
+    shown = [point_label(*pair) for pair in points(run) if not is_ground_truth(run, pair[0])]
     parts = []
     for metric in run.manifest["metrics"]:
         scores, speakers = wide(run, metric)
@@ -40,9 +40,9 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
     rates, _ = wide(run, "payload_kbps")
     columns: dict[str, list[str]] = {}
     for codec, point in points(run):
-        if point_label(codec, point) in rates.columns and not is_ground_truth(codec):
+        if point_label(codec, point) in rates.columns and not is_ground_truth(run, codec):
             columns.setdefault(codec, []).append(point_label(codec, point))
-    codecs = [codec for codec in ordered(list(columns)) if len(columns[codec]) >= FEWEST_POINTS]
+    codecs = [codec for codec in ordered(run, columns) if len(columns[codec]) >= FEWEST_POINTS]
     rows = []
     for metric, entry in run.manifest["metrics"].items():
         scores, speakers = wide(run, metric)

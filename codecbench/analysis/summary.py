@@ -1,17 +1,19 @@
-"""The summary of a run, one row a codec and operating point: what ``table.csv`` holds."""
+"""Descriptive statistics of a run, one row a codec and operating point: what ``table.csv`` holds."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from codecbench.analysis.bootstrap import bootstrap_mean
 from codecbench.analysis.entropy import entropy_kbps
 from codecbench.analysis.runs import bounds, with_tokens
 from codecbench.store.store import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "codec", "point", "nominal_kbps", "payload_kbps", "entropy_kbps", "n", "failures", "lag_ms", "delay_ms",
@@ -29,6 +31,8 @@ def summary(run: Run) -> pd.DataFrame:
     real-time factors are totals over totals, ``lag_ms`` is the median, ``n`` counts decoded utterances.
     Missing values are NaN.
     """
+    import pandas as pd
+
     metrics = run.manifest["metrics"]
     groups = dict(list(run.records.groupby(["codec", "point"], sort=False)))
     empty = run.records.iloc[:0]

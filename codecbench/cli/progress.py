@@ -35,11 +35,16 @@ def note(text: str) -> None:
 class Progress:
     """Counts finished cells and shows rate and time left."""
 
-    def __init__(self, total: int) -> None:
-        console = Console(stderr=True)
-        self._total, self._done, self._failed = total, 0, 0
+    def __init__(self) -> None:
+        self._total, self._done, self._failed = 0, 0, 0
         self._begin = self._said = time.monotonic()
         self._bar: Bar | None = None
+
+    def begin(self, total: int) -> None:
+        """Start counting to so many cells."""
+        self._total, self._begin = total, time.monotonic()
+        self._said = self._begin
+        console = Console(stderr=True)
         if console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -52,10 +57,9 @@ class Progress:
             )
             self._bar = Bar(*columns, console=console, speed_estimate_period=120, refresh_per_second=2)
             self._task = self._bar.add_task("cells", total=total)
+            self._bar.start()
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ import click
 
 from codecbench.cli.progress import note
 from codecbench.cli.tables import print_table, say_unscored, write_table
-from codecbench.errors import StorageError
+from codecbench.files import write_atomically, write_bytes_atomically
 from codecbench.store.store import Run, load_run
 from codecbench.text import csv_safe, printable
 
@@ -24,13 +24,28 @@ _PUBLISHED = click.option(
 @click.option("--single-file", is_flag=True, help="Put audio and figures into the page.")
 @click.option("--no-audio", is_flag=True, help="Leave the players out; figures still show spectrograms.")
 @_PUBLISHED
+@click.option("--ours", default="", metavar="NAME[,NAME]", help="Codecs of the run to set off as your own.")
 def report(
-    runs: tuple[Path, ...], to: Path | None, single_file: bool, no_audio: bool, published: Path | None
+    *,
+    runs: tuple[Path, ...],
+    to: Path | None,
+    single_file: bool,
+    no_audio: bool,
+    published: Path | None,
+    ours: str,
 ) -> None:
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
 
-    page = build(runs, to or runs[0] / "report", single_file, published, not no_audio)
+    own = [name.strip() for name in ours.split(",") if name.strip()]
+    page = build(
+        runs,
+        to or runs[0] / "report",
+        single_file=single_file,
+        published=published,
+        with_audio=not no_audio,
+        ours=own,
+    )
     click.echo(printable(str(page)))
 
 
@@ -57,17 +72,12 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
     if results is not None:
         _export_results(run, results)
     rows = run.records.drop(columns="codes")
-    try:
-        if parquet:
-            rows.to_parquet(parquet, index=False)
-            note(f"{parquet}: {len(rows)} rows")
-        if csv:
-            csv_safe(rows).to_csv(csv, index=False, lineterminator="\n")
-            note(f"{csv}: {len(rows)} rows")
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {parquet or csv}: {error.strerror or error}; choose another path"
-        ) from None
+    if parquet:
+        write_bytes_atomically(parquet, rows.to_parquet(index=False))
+        note(f"{parquet}: {len(rows)} rows")
+    if csv:
+        write_atomically(csv, csv_safe(rows).to_csv(index=False, lineterminator="\n"))
+        note(f"{csv}: {len(rows)} rows")
 
 
 def _export_results(run: Run, folder: Path) -> None:

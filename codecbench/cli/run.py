@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from codecbench import weights as weights_lookup
+from codecbench.anchors import Folder
 from codecbench.cli import about_data
 from codecbench.cli.progress import Progress, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
-from codecbench.errors import CodecBenchError, InvalidInput
-from codecbench.run.cell import Task
-from codecbench.run.describe import describe
-from codecbench.run.executors import KINDS, check_options, make_executor
+from codecbench.errors import CodecBenchError
+from codecbench.run.benchmark import DEFAULT_AUDIO, Benchmarked, Watch, benchmark
+from codecbench.run.executors import KINDS, check_options
 from codecbench.run.patience import Limits
 from codecbench.run.plan import (
     DEFAULT_METRICS,
@@ -29,38 +27,12 @@ from codecbench.run.plan import (
     make_plan,
     parse_rates,
     parse_tolerance,
-    require_something,
 )
-from codecbench.run.pool import cores
-from codecbench.run.runner import RERUN, Summary, missing
-from codecbench.run.runner import run as compute
-from codecbench.store import manifest as manifests
-from codecbench.store.delete import delete_run
-from codecbench.store.layout import MANIFEST, RECORDS
-from codecbench.store.store import Run, Store, load_run, read_manifest
+from codecbench.run.runner import RERUN
+from codecbench.store.layout import RECORDS
 from codecbench.text import printable
 
-DEFAULT_AUDIO = "12"
-
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, apart from what."""
-
-    out: Path
-    workers: int
-    executor: str
-    scheduler: str
-    limits: Limits
-    device: str
-    rerun: str
-    audio: str
-    seed: int
-    overwrite: bool
-    strict: bool
-    as_json: bool
 
 
 _SHARED_OPTIONS = (
@@ -103,7 +75,7 @@ _SHARED_OPTIONS = (
     ),
     click.option(
         "--audio",
-        default=DEFAULT_AUDIO,
+        default=str(DEFAULT_AUDIO),
         show_default=True,
         help="Keep decoded speech of so many utterances (speaker-balanced), of all, or of none.",
     ),
@@ -144,6 +116,7 @@ def run(
     weights: Path | None,
     metrics: str,
     limit: int | None,
+    seed: int,
     **how: Any,
 ) -> int:
     """Push a speech set through codecs and score every utterance.
@@ -154,137 +127,77 @@ def run(
     if weights is not None:
         # The environment is what workers inherit.
         os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
+    _check(**how)
     whole = load_dataset(data, [out] if out else [])
-    options = _options(out or Path("runs") / whole.name, **how)
     plan = make_plan(
-        whole.sample(limit, options.seed),
+        whole.sample(limit, seed),
         codecs,
         _names(metrics),
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
-    return _run(plan, whole, limit, options)
+    return _run(plan, whole, out or Path("runs") / whole.name, **how)
 
 
 @click.command()
 @click.option("--ref", required=True, help="Folder with the reference files.")
-@click.option(
-    "--deg",
-    required=True,
-    help="Folder with the decoded files; paired by path below the folder, else by stem.",
-)
+@click.option("--deg", required=True, help="Folder with the decoded files; names match by stem.")
 @click.option(
     "--kbps", type=click.FloatRange(min=0, min_open=True), help="The rate to show for them, in kbit/s."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/DEG]")
 @_how
 def score(
-    *, ref: str, deg: str, kbps: float | None, out: Path | None, metrics: str, limit: int | None, **how: Any
+    *,
+    ref: str,
+    deg: str,
+    kbps: float | None,
+    out: Path | None,
+    metrics: str,
+    limit: int | None,
+    seed: int,
+    **how: Any,
 ) -> int:
     """Score speech that some codec has decoded already, against its references."""
+    _check(**how)
     whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
-    options = _options(out or Path("runs") / Path(deg).resolve().name, **how)
-    decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
-    plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
-    return _run(plan, whole, limit, options)
-
-
-def _options(
-    out: Path, *, workers: int | None, timeout_s: float | None, memory_gb: float | None, **rest: Any
-) -> Options:
-    limits = Limits(timeout_s, memory_gb)
-    check_options(rest["executor"], limits, rest["scheduler"])
-    return Options(out=out, workers=workers or cores(), limits=limits, **rest)
+    decoded = Request(f"{Folder.info.name}:{deg}", () if kbps is None else (f"{kbps:g}",))
+    plan = make_plan(whole.sample(limit, seed), [decoded], _names(metrics))
+    return _run(plan, whole, out or Path("runs") / Path(deg).resolve().name, **how)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _run(plan: Plan, whole: Dataset, limit: int | None, options: Options) -> int:
-    kept = _utterances_kept(plan.dataset, options)
-    _say_left_out(plan)
-    require_something(plan)
-    if options.overwrite:
-        delete_run(options.out)
-    elif (options.out / MANIFEST).exists():
-        read_manifest(options.out)  # refuses before anything is written into a folder that is not ours
-    command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
-    described = describe(
-        plan,
-        seed=options.seed,
-        limit=limit,
-        device=options.device,
-        audio=kept,
-        command=command,
-    )
-    with Store(options.out) as store:
-        old = store.manifest()
-        if old is not None:
-            manifests.check_same(old, described, options.out)
-        elif len(store):
-            raise InvalidInput(f"{options.out} has records but no {MANIFEST}; choose another --out")
-        if store.repaired_bytes:
-            note(
-                f"removed an incomplete last line of {store.repaired_bytes} bytes; its cell is computed again"
-            )
-        merged = manifests.merge(old, described)
-        store.write_manifest(merged)
-        about_data.say(plan, whole)
-        summary = _compute(plan, store, options, kept)
-        store.write_manifest({**merged, "finished": manifests.now()})
-    finished = load_run(options.out)
-    print_table(write_table(finished), as_json=options.as_json)
-    unscored = say_unscored(finished)
-    _say_failures(finished, summary)
-    left_out = plan.unavailable or plan.unmatched or plan.unavailable_metrics or unscored or summary.failed
-    return 1 if options.strict and left_out else 0
+def _check(
+    *, executor: str, scheduler: str, timeout_s: float | None, memory_gb: float | None, **_: Any
+) -> None:
+    """Refuse options that do not go together before any folder is read."""
+    check_options(executor, Limits(timeout_s, memory_gb), scheduler)
 
 
-def _compute(plan: Plan, store: Store, options: Options, kept: Collection[str]) -> Summary:
-    cells = missing(plan, store, options.rerun, kept)
-    tasks = [
-        Task(cell, plan.metrics, options.device, store.out if cell.utterance.id in kept else None)
-        for cell in cells
-    ]
-    stored = len(plan) - len(tasks)
-    note(f"{len(tasks)} cells to compute" + (f", {stored} stored" if stored else ""))
-    if not tasks:
-        return Summary()
-    workers = min(options.workers, len(tasks))
-    how = (options.executor, workers, options.limits, options.scheduler)
-    with Progress(len(tasks)) as progress, make_executor(*how, progress.slow) as (executor, slots):
-        return compute(tasks, store, executor, slots, progress.advance)
-
-
-def _utterances_kept(dataset: Dataset, options: Options) -> frozenset[str]:
-    if options.audio == "none":
-        return frozenset()
-    if options.audio == "all":
-        return frozenset(item.id for item in dataset.utterances)
-    if not options.audio.isdecimal():
-        raise InvalidInput(f"--audio {options.audio!r} is not usable; give a number, all or none")
-    number = int(options.audio)
-    if number == 0:
-        return frozenset()
-    return frozenset(item.id for item in dataset.sample(number, options.seed).utterances)
-
-
-def _say_left_out(plan: Plan) -> None:
-    for absent in (*plan.unavailable, *plan.unavailable_metrics):
-        note(f"{absent.name} is unavailable: {absent.reason}; {absent.remedy}")
-    for item in plan.unmatched:
+def _run(plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, **how: Any) -> int:
+    """Run a plan, saying on stderr how it goes, then print the table; return the exit status."""
+    for item in plan.left_out:
         note(str(item))
+    command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
+    with Progress() as progress:
+        watch = Watch(
+            note, lambda: about_data.say(plan, whole), progress.begin, progress.advance, progress.slow
+        )
+        done = benchmark(plan, out, command=command, watch=watch, **how)
+    print_table(write_table(done.run), as_json=as_json)
+    say_unscored(done.run)
+    _say_failures(done)
+    return 1 if strict and not done.complete else 0
 
 
-def _say_failures(run: Run, summary: Summary) -> None:
-    failures = run.failures
-    if failures.empty:
-        return
-    counted = Counter(zip(failures["codec"], failures["error"], strict=True))
-    for (codec, error), count in counted.most_common(5):
-        note(f"{count} failed with {codec}: {error}")
-    if len(counted) > 5:
-        note(f"and {len(counted) - 5} other reasons; see {run.out / RECORDS}")
-    if summary.computed and summary.failed == summary.computed:
-        raise CodecBenchError(f"all {summary.failed} cells failed; correct the cause and add --rerun failed")
+def _say_failures(done: Benchmarked) -> None:
+    failures = done.failures()
+    for _, row in failures[:5].iterrows():
+        note(f"{row['count']} failed with {row['codec']}: {row['error']}")
+    if len(failures) > 5:
+        note(f"and {len(failures) - 5} other reasons; see {done.run.out / RECORDS}")
+    if done.computed and done.failed == done.computed:
+        raise CodecBenchError(f"all {done.failed} cells failed; correct the cause and add --rerun failed")

@@ -42,15 +42,13 @@ def write_table(run: Run) -> pd.DataFrame:
     return table
 
 
-def say_unscored(run: Run) -> list[str]:
-    """Say which metrics scored no decoded utterance at all, and why; return their names."""
+def say_unscored(run: Run) -> None:
+    """Say which metrics scored no decoded utterance at all, and why."""
     decoded = run.records[run.records["status"] == "ok"]
-    missing = [metric for metric in run.metrics if len(decoded) and decoded[metric].isna().all()]
-    for metric in missing:
+    for metric in run.unscored:
         reasons = Counter(decoded[f"reason:{metric}"].dropna())
         why, count = reasons.most_common(1)[0] if reasons else ("no reason is stored", len(decoded))
         note(f"{metric} scored none of {len(decoded)} decoded utterances; {count} times: {why}")
-    return missing
 
 
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:

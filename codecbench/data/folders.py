@@ -24,6 +24,7 @@ from codecbench.data import listed
 from codecbench.data.listed import MANIFEST
 from codecbench.data.speakers import speakers_of
 from codecbench.errors import InvalidInput
+from codecbench.files import sha256_or_unreadable
 from codecbench.names import pair_name, stem, unique, utterance_ids
 from codecbench.text import shown_name
 
@@ -66,7 +67,7 @@ class Dataset:
     """A speech set, its utterances sorted by id.
 
     ``revision`` is the SHA-256 over every utterance's id, speaker and file content of the whole set; a sample
-    keeps it, since set, limit and seed together say which utterances were taken.
+    keeps it, since set, ``limit`` (None for the whole set) and ``seed`` say which utterances were taken.
     """
 
     name: str
@@ -79,6 +80,8 @@ class Dataset:
     """How the speakers were told apart, in words."""
     notes: tuple[str, ...] = ()
     """What was left out of the folder, a line each."""
+    limit: int | None = None
+    seed: int = 0
 
     def sample(self, limit: int | None, seed: int = 0) -> Dataset:
         """Return at most ``limit`` utterances, as evenly over the speakers as their numbers allow.
@@ -92,7 +95,7 @@ class Dataset:
             If the limit is not positive.
         """
         if limit is None:
-            return self
+            return replace(self, seed=seed)
         if limit < 1:
             raise InvalidInput(f"cannot take {limit} utterances; give a limit of 1 or more")
         turns: list[tuple[int, str, Utterance]] = []
@@ -100,7 +103,8 @@ class Dataset:
             shuffled = sorted(spoken, key=lambda item: _draw(seed, item.id))
             turns += [(turn, _draw(seed, speaker), item) for turn, item in enumerate(shuffled)]
         taken = sorted(turns, key=lambda entry: entry[:2])[:limit]
-        return replace(self, utterances=tuple(sorted((item for *_, item in taken), key=lambda item: item.id)))
+        chosen = tuple(sorted((item for *_, item in taken), key=lambda item: item.id))
+        return replace(self, utterances=chosen, limit=limit, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -131,12 +135,12 @@ class DatasetSource(ABC):
         """Return the set, downloaded first where it is not on this machine."""
 
 
-def load_dataset(spec: str, leave_out: Collection[Path] = ()) -> Dataset:
+def load_dataset(spec: str | Path, leave_out: Collection[Path] = ()) -> Dataset:
     """Return the registered set of that name (``set:NAME``), or else the folder at that path.
 
     Parameters
     ----------
-    spec : str
+    spec : str or Path
         The name or path.
     leave_out : collection of Path
         Folders that are not looked into, where the set is a folder.
@@ -148,6 +152,7 @@ def load_dataset(spec: str, leave_out: Collection[Path] = ()) -> Dataset:
     Unavailable
         If the set cannot be downloaded.
     """
+    spec = str(spec)
     known = registry.names(registry.DATASETS)
     name = spec.removeprefix(SET_PREFIX)
     if name in known:
@@ -206,7 +211,7 @@ def folder_dataset(
         )
     with ThreadPoolExecutor() as pool:
         seconds = list(pool.map(lambda path: audio.seconds(folder / path), files))
-        digests = list(pool.map(lambda path: _digest(folder / path), files))
+        digests = list(pool.map(lambda path: sha256_or_unreadable(folder / path), files))
     names = [pair_name(path) for path in files]
     alone = unique([stem(item) for item in names])
     told, how = speakers_of(names, shown_name(folder.resolve().name))
@@ -245,14 +250,6 @@ def _check_folder(folder: Path) -> None:
         raise InvalidInput(f"{folder}: no such folder; check the path")
     if not folder.is_dir():
         raise InvalidInput(f"{folder}: is a file; give the folder that holds the audio files")
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return "unreadable"
 
 
 def _by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:

@@ -6,13 +6,14 @@ PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from codecbench.analysis import comparisons, results
-from codecbench.analysis.runs import load_runs, ordered, without_audio
+from codecbench.analysis.published import repository_folder
+from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
@@ -34,9 +35,11 @@ MARKER = "codecbench-report"
 def build(
     runs: Sequence[Path],
     to: Path,
+    *,
     single_file: bool = False,
     published: Path | None = None,
     with_audio: bool = True,
+    ours: Iterable[str] = (),
 ) -> Path:
     """Write the report of one or several comparable runs and return the path of its page.
 
@@ -52,6 +55,8 @@ def build(
         Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
     published : Path, optional
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
+    ours : iterable of str
+        Names of the reader's own models, set off from the others; none by default.
 
     Raises
     ------
@@ -60,8 +65,8 @@ def build(
     StorageError
         If the folder cannot be written.
     """
-    run = load_runs([Path(folder) for folder in runs])
-    literature = results.table(results.read_published(published or _repository_results()))
+    run = load_runs([Path(folder) for folder in runs], ours)
+    literature = results.table(results.read_published(published or repository_folder()))
     literature = literature[literature["metric"].isin(run.manifest["metrics"])]
     findings = _findings(run, literature, runs)
     to = Path(to).absolute()
@@ -95,7 +100,9 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
 
 
 def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
-    drawn = marks([*ordered(list(run.manifest["codecs"])), *findings.published["codec"].unique()])
+    codecs = ordered(run, run.manifest["codecs"])
+    truth = {codec for codec in codecs if is_ground_truth(run, codec)}
+    drawn = marks([*codecs, *findings.published["codec"].unique()], truth, run.ours)
     _write_tables(findings, to / "tables")
     shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
@@ -155,7 +162,3 @@ def _markdown(run: Run, table: PaperTable, shown: Sequence[str]) -> str:
     parts += [*images[:1], table_formats.markdown(table), *images[1:]]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"
-
-
-def _repository_results() -> Path:
-    return Path(__file__).resolve().parents[2] / "results"

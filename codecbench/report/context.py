@@ -60,8 +60,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "lags": findings.lags.to_dict("records"),
         "failures": findings.failures.to_dict("records"),
         "reasons": collections.Counter(findings.failures["reason"]).most_common(6),
-        "unavailable": manifest["unavailable"],
-        "unmatched": manifest["unmatched"],
+        "left_out": manifest["left_out"],
         "heard": [
             {"name": test.name, "kind": test.kind, "rows": test.table.to_dict("records")}
             for test in findings.heard

@@ -34,8 +34,7 @@ def paragraphs(run: Run) -> list[str]:
         f"utterances ({minutes:.1f} minutes) of {kind} by {speakers} speakers from {data['name']} "
         f"(licence: {data['licence'] or 'not stated'}; content hash {data['revision'][:12]}{sample}).",
         "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from "
-        "those bytes; the bitrate is that of the coded payload without container. "
-        + _codecs(manifest["codecs"]),
+        "those bytes; the bitrate is that of the coded payload without container. " + _codecs(run),
         "The lag of each decoded utterance was measured and undone before scoring. "
         + _metrics(manifest["metrics"]),
         _STATISTICS,
@@ -47,7 +46,7 @@ def bibtex(run: Run) -> str:
     known = _references()
     entries = [entry for key, entry in known if key in run.manifest["metrics"]]
     for label, codec in run.manifest["codecs"].items():
-        if not is_ground_truth(label) and codec["info"].get("citation"):
+        if not is_ground_truth(run, label) and codec["info"].get("citation"):
             entries.append(_entry(label, codec["info"]))
     return "\n\n".join([*entries, *(entry for key, entry in known if key == "statistics")])
 
@@ -58,11 +57,11 @@ def _references() -> list[tuple[str, str]]:
     return re.findall(r"^% key: (\S+)\n(@.*?\n?\})$(?=\n\n|\n*\Z)", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def _codecs(codecs: Mapping[str, Any]) -> str:
+def _codecs(run: Run) -> str:
     told = [
         f"{label} ({codec['signature']}) at {_listed([point['name'] for point in codec['points']])}"
-        for label, codec in codecs.items()
-        if not is_ground_truth(label)
+        for label, codec in run.manifest["codecs"].items()
+        if not is_ground_truth(run, label)
     ]
     return f"Codecs, with their signatures and operating points: {'; '.join(told)}." if told else ""
 

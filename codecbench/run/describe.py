@@ -27,8 +27,6 @@ LIBRARIES = (
 def describe(
     plan: Plan,
     *,
-    seed: int,
-    limit: int | None,
     device: str = "cpu",
     audio: Collection[str] = (),
     command: Sequence[str] = (),
@@ -45,17 +43,12 @@ def describe(
             "description": data.description,
             "synthetic": data.synthetic,
             "n": len(data.utterances),
-            "limit": limit,
-            "seed": seed,
+            "limit": data.limit,
+            "seed": data.seed,
         },
         "codecs": {entry.label: _codec(entry) for entry in plan.contestants},
         "metrics": {metric.name: _metric(metric) for metric in plan.metrics},
-        "unavailable": [
-            {"codec": item.name, "reason": item.reason, "remedy": item.remedy} for item in plan.unavailable
-        ],
-        "unmatched": [
-            {**asdict(item), "nearest_kbps": _finite(item.nearest_kbps)} for item in plan.unmatched
-        ],
+        "left_out": [asdict(item) for item in plan.left_out],
         "device": device,
         "machine": _machine(),
         "versions": _versions(),

@@ -9,17 +9,18 @@ from codecbench.names import safe_name
 RECORDS = "records.jsonl"
 MANIFEST = "manifest.json"
 TABLE = "table.csv"
+AUDIO = "audio"
 _TABLE_HEAD = b"codec,point,nominal_kbps,"
 
 
 def audio_path(codec: str, point: str, utterance: str) -> str:
     """Return where decoded speech is kept, below the run's folder; safe on every file system."""
-    return f"audio/{safe_name(codec)}@{safe_name(point)}/{safe_name(utterance)}.flac"
+    return f"{AUDIO}/{safe_name(codec)}@{safe_name(point)}/{safe_name(utterance)}.flac"
 
 
 def reference_path(utterance: str) -> str:
     """Return where a reference is kept, below the run's folder."""
-    return f"audio/reference/{safe_name(utterance)}.flac"
+    return f"{AUDIO}/reference/{safe_name(utterance)}.flac"
 
 
 def is_own_table(path: Path) -> bool:

@@ -58,23 +58,38 @@ _DATASET = record(
     {"name": _LABEL, "revision": _LABEL, "licence": text(), "synthetic": truth},
     {"description": text(), "n": whole(), "limit": maybe(whole(1)), "seed": number(-(2.0**64), 2.0**64)},
 )
-MANIFEST: Check = record(
+_SHARED: dict[str, Check] = {
+    "codecbench": _LABEL, "dataset": _DATASET,
+    "codecs": map_of(record({
+        "signature": text(), "info": _INFO, "points": distinct("name", list_of(_POINT, 1)),
+    })),
+    "metrics": map_of(_METRIC), "machine": map_of(anything), "versions": map_of(anything),
+    "git": maybe(map_of(anything)), "utterances": distinct("id", list_of(_UTTERANCE)), "started": _LABEL,
+    "command": list_of(text()), "device": _LABEL,
+}  # fmt: skip
+_TIMES: dict[str, Check] = {"finished": maybe(_LABEL)}
+_LEFT_OUT = record({
+    "kind": one_of("codec", "metric", "rate"), "name": _LABEL, "reason": text(), "remedy": text(),
+})  # fmt: skip
+_FORMAT_1 = record(
     {
-        "format": one_of(FORMAT), "codecbench": _LABEL, "dataset": _DATASET,
-        "codecs": map_of(record({
-            "signature": text(), "info": _INFO, "points": distinct("name", list_of(_POINT, 1)),
-        })),
-        "metrics": map_of(_METRIC),
+        "format": one_of(1), **_SHARED,
         "unavailable": list_of(record({"codec": _LABEL, "reason": text(), "remedy": text()})),
         "unmatched": list_of(record({
             "codec": _LABEL, "asked_kbps": number(0, 1e9), "nearest_kbps": _RATE, "nearest_point": _LABEL,
         })),
-        "machine": map_of(anything), "versions": map_of(anything), "git": maybe(map_of(anything)),
-        "utterances": distinct("id", list_of(_UTTERANCE)), "started": _LABEL, "command": list_of(text()),
     },
-    {"device": _LABEL, "finished": maybe(_LABEL)},
+    _TIMES,
 )  # fmt: skip
-"""Checks a run's manifest."""
+_FORMAT_2 = record({"format": one_of(FORMAT), **_SHARED, "left_out": list_of(_LEFT_OUT)}, _TIMES)
+
+
+def manifest(value: object, where: str) -> None:
+    """Check a run's manifest, of this format or the one before."""
+    earlier = isinstance(value, dict) and value.get("format") == 1
+    (_FORMAT_1 if earlier else _FORMAT_2)(value, where)
+
+
 _CODES = record({
     "shape": list_of(whole(0, MOST_TOKENS), 2, 2), "dtype": one_of(*CODE_TYPES), "data": text(1 << 28),
 })  # fmt: skip

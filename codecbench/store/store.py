@@ -1,4 +1,4 @@
-"""Results on disk: records appended whole or not at all, a manifest replaced atomically, one writer.
+"""Results store: records appended whole or not at all, a manifest replaced atomically, one writer.
 
 A run's folder holds ``records.jsonl`` (one JSON object a cell), ``manifest.json`` (what was run, see
 `codecbench.store.manifest`), ``table.csv`` and ``audio/``.  `Store` writes it, `load_run` reads it into a
@@ -21,7 +21,7 @@ from codecbench.files import unwritable, write_all, write_atomically
 from codecbench.lock import Lock
 from codecbench.store import schema
 from codecbench.store.layout import MANIFEST, RECORDS
-from codecbench.store.manifest import FORMAT
+from codecbench.store.manifest import FORMAT, Manifest, current
 from codecbench.store.records import (
     FIELDS,
     MEASURED,
@@ -162,11 +162,15 @@ class Run:
         record, and for every metric ``<metric>`` (score after alignment), ``raw:<metric>`` and
         ``reason:<metric>``; missing scores are NaN, missing reasons None.  ``codes`` holds what
         `codecbench.store.records.decode_codes` takes.
+    ours : frozenset of str
+        Codecs that are the reader's own, by label; what is compared is set off from the others.  A stored run
+        says nothing of it.
     """
 
     out: Path
     manifest: dict[str, Any]
     records: pd.DataFrame
+    ours: frozenset[str] = frozenset()
 
     @property
     def metrics(self) -> list[str]:
@@ -178,13 +182,19 @@ class Run:
         """The rows of cells that gave no decoded speech; ``error`` says why."""
         return self.records[self.records["status"] == "failed"]
 
+    @property
+    def unscored(self) -> list[str]:
+        """Metrics that scored no decoded utterance at all."""
+        decoded = self.records[self.records["status"] == "ok"]
+        return [metric for metric in self.metrics if len(decoded) and decoded[metric].isna().all()]
+
     def codes(self, codec: str, point: str) -> list[Codes]:
         """Return the tokens of all utterances of one codec at one point, int64 [F, T] each."""
         rows = self.records[(self.records["codec"] == codec) & (self.records["point"] == point)]
         return [decode_codes(value) for value in rows["codes"] if isinstance(value, dict)]
 
 
-def load_run(out: Path) -> Run:
+def load_run(out: str | Path) -> Run:
     """Read a run's folder; it may still be written to, a torn last line is left out.
 
     Raises
@@ -192,27 +202,27 @@ def load_run(out: Path) -> Run:
     InvalidInput
         If the folder holds no run, or one of another format.
     """
+    out = Path(out)
     manifest = read_manifest(out)
     return Run(out, manifest, frame(read_records(out), manifest))
 
 
-def read_manifest(out: Path) -> dict[str, Any]:
-    """Read and check ``manifest.json``; raises `InvalidInput` where there is none of this format."""
-    path = out / MANIFEST
+def read_manifest(out: Path) -> Manifest:
+    """Read and check ``manifest.json``; raises `InvalidInput` where there is none that can be used."""
     try:
         found = read_json(
-            path, _check_manifest, f"a manifest of format {FORMAT}",
+            out / MANIFEST, _check_manifest, f"a manifest of format {FORMAT}",
             "use the codecbench version that wrote it, or run again",
         )  # fmt: skip
     except (FileNotFoundError, NotADirectoryError):
         raise InvalidInput(
             f"{out}: no run here ({MANIFEST} is missing); give the --out folder of a run"
         ) from None
-    return cast(dict[str, Any], found)
+    return current(cast(Manifest, found))
 
 
 def _check_manifest(value: object, where: str) -> None:
-    schema.MANIFEST(value, where)
+    schema.manifest(value, where)
     assert isinstance(value, dict)
     for name in value["metrics"]:
         if name in FIELDS:

@@ -26,7 +26,7 @@ METRICS = ["stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "me
 
 @pytest.fixture(scope="module")
 def run(run_folder: Path) -> Run:
-    return runs.load_runs([run_folder])
+    return runs.load_runs([run_folder], ["spc"])
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_whole_records_only(tmp_path: Path, monkeypatch: pyte
                 store.append(record("b"))
         assert str(caught.value) == (
             f"cannot write {tmp_path / 'records.jsonl'}: No space left on device; free space or choose "
-            "another --out (1 records are stored; the same command continues)"
+            "another folder (1 records are stored; the same command continues)"
         )
         assert (tmp_path / "records.jsonl").read_bytes() == before
         assert "b" not in store
@@ -249,8 +249,8 @@ def test_a_run_still_being_written_can_be_read(tmp_path: Path) -> None:
     [
         (None, "no run here"),
         ("{", "cannot be read as JSON"),
-        ("[]", "not a manifest of format 1"),
-        ('{"format": 2}', "not a manifest of format 1"),
+        ("[]", "not a manifest of format 2"),
+        ('{"format": 2}', "not a manifest of format 2"),
     ],
 )
 def test_folders_without_a_run_are_named(tmp_path: Path, text: str | None, message: str) -> None:

@@ -26,7 +26,7 @@ STARTS = {
     "export": ("{0} --csv table.csv", "no run here"),
     "check-published": ("{0}", "no run here"),
     "listen export": ("{0} --to test", "no run here"),
-    "listen read": ("{0} --key {0}", "not the key of a listening test"),
+    "listen read": ("{0} --key {0}", "give the key.json of the test's export"),
     "encode": ("{0} --codec pcm", "no-such-file-or-folder"),
     "decode": ("{0}", "no-such-file-or-folder"),
     "weights fetch": ("{0}", "unknown codec"),

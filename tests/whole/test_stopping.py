@@ -168,7 +168,8 @@ def test_a_cell_is_named_above_the_bar(monkeypatch) -> None:
     terminal = io.StringIO()
     monkeypatch.setattr(progress, "Console", lambda stderr: Console(file=terminal, force_terminal=True))
     cell = SimpleNamespace(codec="c", point=SimpleNamespace(name="6"), utterance=SimpleNamespace(id="[b]u"))
-    with progress.Progress(1) as shown:
+    with progress.Progress() as shown:
+        shown.begin(1)
         shown.slow((SimpleNamespace(cell=cell),), 60.2)
     (line,) = [line for line in re.split(r"[\r\n]+", terminal.getvalue()) if "[b]u" in line]
     assert line.removeprefix("\x1b[2K") == (
