@@ -7,6 +7,7 @@ that other work on the machine does not decide it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from lightning.fabric import Fabric
 
 from codecbench_spc.model.vocoder import GENERATORS
 from codecbench_spc.training.data import SpeechBatches
-from codecbench_spc.training.loop import Keeper, one_step
+from codecbench_spc.training.keep import Keeper, Progress
+from codecbench_spc.training.loop import one_step
 from codecbench_spc.training.recipe import Recipe, load_recipe, shipped_recipe
 from codecbench_spc.training.stage_vocoder import VocoderStage
-from codecbench_spc.training.state import Progress
 
 CHANNELS = {"hifigan": 112, "istft-hifigan": 128, "convnext-istft": 256}
 """Widths of 0.7 to 1.9 million parameters: all shipped files together stay under 12 MB."""
@@ -50,7 +51,7 @@ def race(recipe: Recipe, generator: str, minutes: float, folder: Path) -> dict[s
         progress.step += 1
         progress.seconds = time.process_time() - began
     scores, _ = stage.validate(keeper.waves)
-    progress.best, progress.scores = scores["score"], scores
+    progress.best, progress.scores = scores.get("score"), scores
     keeper.save("best", progress)
     return {"steps": progress.step, **scores}
 
@@ -68,7 +69,7 @@ def main(recipe: Path | None, minutes: float, generators: tuple[str, ...], out: 
     click.echo("generator        minutes  steps   STOI  PESQ-WB")
     for generator in generators or tuple(GENERATORS):
         found = race(loaded, generator, minutes, out)
-        scores = f"{found['stoi']:6.3f}  {found['pesq_wb']:7.2f}"
+        scores = f"{found.get('stoi', math.nan):6.3f}  {found.get('pesq_wb', math.nan):7.2f}"
         click.echo(f"{generator:<15} {minutes:8.1f} {int(found['steps']):6d} {scores}")
 
 

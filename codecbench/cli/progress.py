@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import click
 from rich.console import Console
@@ -81,6 +81,17 @@ class Progress:
             left = (self._total - self._done) / rate
             note(f"{self._done}/{self._total} cells{failed}, {rate:.2g} cells/s, {left:.0f} s left")
             sys.stderr.flush()
+
+    def slow(self, arguments: tuple[Any, ...], seconds: float) -> None:
+        """Name a cell that has not ended; called from other threads with what `compute` was given."""
+        cell = arguments[0].cell
+        text = f"{cell.codec}@{cell.point.name} has worked on {cell.utterance.id} for {seconds:.0f} s"
+        text += "; --timeout SECONDS ends such cells"
+        if self._bar:
+            # Above the bar; what is written past it would end in its line.
+            self._bar.console.print(f"codecbench: {text}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            note(text)
 
 
 class _Rate(ProgressColumn):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from codecbench.cli.progress import note
+from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.errors import StorageError
 from codecbench.store.store import Run, load_run
 from codecbench.text import csv_safe, printable
@@ -38,9 +39,9 @@ def report(
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def table(out: Path, as_json: bool) -> None:
     """Print the table of a stored run and write it to RUN/table.csv."""
-    from codecbench.cli.tables import print_table, write_table
-
-    print_table(write_table(load_run(out)), as_json=as_json)
+    run = load_run(out)
+    print_table(write_table(run), as_json=as_json)
+    say_unscored(run)
 
 
 @click.command()

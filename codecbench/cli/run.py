@@ -15,11 +15,13 @@ import click
 from codecbench import weights as weights_lookup
 from codecbench.cli import about_data
 from codecbench.cli.progress import Progress, note
+from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.run.cell import Task
 from codecbench.run.describe import describe
 from codecbench.run.executors import KINDS, check_options, make_executor
+from codecbench.run.patience import Limits
 from codecbench.run.plan import (
     DEFAULT_METRICS,
     Plan,
@@ -35,7 +37,7 @@ from codecbench.run.runner import run as compute
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST, RECORDS
-from codecbench.store.store import Store, load_run, read_manifest
+from codecbench.store.store import Run, Store, load_run, read_manifest
 from codecbench.text import printable
 
 DEFAULT_AUDIO = "12"
@@ -51,7 +53,7 @@ class Options:
     workers: int
     executor: str
     scheduler: str
-    timeout_s: float | None
+    limits: Limits
     device: str
     rerun: str
     audio: str
@@ -83,7 +85,13 @@ _SHARED_OPTIONS = (
         "--timeout",
         "timeout_s",
         type=click.FloatRange(min=0, min_open=True),
-        help="Longest time for one cell in seconds, loading included.",
+        help="End a cell that takes longer, in seconds, loading included.  [default: no limit]",
+    ),
+    click.option(
+        "--memory",
+        "memory_gb",
+        type=click.FloatRange(min=0, min_open=True),
+        help="End a worker that takes more memory, in GB, loaded models included.  [default: no limit]",
     ),
     click.option("--device", default="cpu", show_default=True, help="For neural codecs: cpu, cuda or mps."),
     click.option(
@@ -181,9 +189,12 @@ def score(
     return _run(plan, whole, limit, options)
 
 
-def _options(out: Path, *, workers: int | None, **rest: Any) -> Options:
-    check_options(rest["executor"], rest["timeout_s"], rest["scheduler"])
-    return Options(out=out, workers=workers or cores(), **rest)
+def _options(
+    out: Path, *, workers: int | None, timeout_s: float | None, memory_gb: float | None, **rest: Any
+) -> Options:
+    limits = Limits(timeout_s, memory_gb)
+    check_options(rest["executor"], limits, rest["scheduler"])
+    return Options(out=out, workers=workers or cores(), limits=limits, **rest)
 
 
 def _names(text: str) -> list[str]:
@@ -222,9 +233,11 @@ def _run(plan: Plan, whole: Dataset, limit: int | None, options: Options) -> int
         about_data.say(plan, whole)
         summary = _compute(plan, store, options, kept)
         store.write_manifest({**merged, "finished": manifests.now()})
-    _print_table(options)
-    _say_failures(options.out, summary)
-    left_out = plan.unavailable or plan.unmatched or plan.unavailable_metrics or summary.failed
+    finished = load_run(options.out)
+    print_table(write_table(finished), as_json=options.as_json)
+    unscored = say_unscored(finished)
+    _say_failures(finished, summary)
+    left_out = plan.unavailable or plan.unmatched or plan.unavailable_metrics or unscored or summary.failed
     return 1 if options.strict and left_out else 0
 
 
@@ -238,15 +251,9 @@ def _compute(plan: Plan, store: Store, options: Options, kept: Collection[str]) 
     note(f"{len(tasks)} cells to compute" + (f", {stored} stored" if stored else ""))
     if not tasks:
         return Summary()
-    with (
-        Progress(len(tasks)) as progress,
-        make_executor(
-            options.executor, min(options.workers, len(tasks)), options.timeout_s, options.scheduler
-        ) as (
-            executor,
-            slots,
-        ),
-    ):
+    workers = min(options.workers, len(tasks))
+    how = (options.executor, workers, options.limits, options.scheduler)
+    with Progress(len(tasks)) as progress, make_executor(*how, progress.slow) as (executor, slots):
         return compute(tasks, store, executor, slots, progress.advance)
 
 
@@ -270,21 +277,14 @@ def _say_left_out(plan: Plan) -> None:
         note(str(item))
 
 
-def _say_failures(out: Path, summary: Summary) -> None:
-    failures = load_run(out).failures
+def _say_failures(run: Run, summary: Summary) -> None:
+    failures = run.failures
     if failures.empty:
         return
     counted = Counter(zip(failures["codec"], failures["error"], strict=True))
     for (codec, error), count in counted.most_common(5):
         note(f"{count} failed with {codec}: {error}")
     if len(counted) > 5:
-        note(f"and {len(counted) - 5} other reasons; see {out / RECORDS}")
+        note(f"and {len(counted) - 5} other reasons; see {run.out / RECORDS}")
     if summary.computed and summary.failed == summary.computed:
         raise CodecBenchError(f"all {summary.failed} cells failed; correct the cause and add --rerun failed")
-
-
-def _print_table(options: Options) -> None:
-    from codecbench.cli.tables import print_table, write_table
-
-    table = write_table(load_run(options.out))
-    print_table(table, as_json=options.as_json)

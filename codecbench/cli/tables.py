@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +40,17 @@ def write_table(run: Run) -> pd.DataFrame:
         return table
     write_atomically(path, csv_safe(table).to_csv(index=False, lineterminator="\n"))
     return table
+
+
+def say_unscored(run: Run) -> list[str]:
+    """Say which metrics scored no decoded utterance at all, and why; return their names."""
+    decoded = run.records[run.records["status"] == "ok"]
+    missing = [metric for metric in run.metrics if len(decoded) and decoded[metric].isna().all()]
+    for metric in missing:
+        reasons = Counter(decoded[f"reason:{metric}"].dropna())
+        why, count = reasons.most_common(1)[0] if reasons else ("no reason is stored", len(decoded))
+        note(f"{metric} scored none of {len(decoded)} decoded utterances; {count} times: {why}")
+    return missing
 
 
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:

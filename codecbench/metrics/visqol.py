@@ -10,8 +10,8 @@ Two mappings from the same similarities: ``visqol``, the lattice model (C++'s de
 ``visqol-poly``, the older polynomial scaled to 5.  They differ by up to 2 MOS and do not compare.  The
 similarities are computed once for both.
 
-One process has one engine, which neither pickles nor bears threads.  Compiled code is kept by numba between
-processes; `Visqol.open` compiles and warms up.
+One process has one engine, which neither pickles nor bears threads.  Compiled code is kept between processes
+(`compiled.prepare_numba`); `Visqol.open` compiles and warms up.
 
 References: Chinen, Lim, Skoglund, Gureev, O'Gorman, Hines, QoMEX 2020 (v3); Hines, Skoglund, Kokaram, Harte,
 EURASIP JASMP 2015:13.
@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
+from codecbench.compiled import prepare_numba
 from codecbench.errors import Unavailable, Unscorable
 from codecbench.metric import Metric, level_dbfs
 from codecbench.metrics.parts import mean_over, split
@@ -133,6 +134,7 @@ def upper_envelope(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
     """Compare two float32 waves; None if the reference has no speech.  Remembered for the other mapping."""
+    engine = _engine()  # first: it prepares what the package needs
     from visqol.quality_mapper import SpeechSimilarityToQualityMapper
     from visqol.visqol_core import alter_for_similarity_extremes
 
@@ -140,7 +142,7 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", RuntimeWarning)
-            result = _engine().measure_from_arrays(*waves, sample_rate=rate_hz)
+            result = engine.measure_from_arrays(*waves, sample_rate=rate_hz)
     except IndexError:
         # Its voice activity detector left no patch to compare.
         return None
@@ -153,7 +155,7 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
 def _engine() -> Any:
     """Make the process's only VisqolApi, with the corrected envelope."""
     _check_package()
-    _use_one_thread()
+    prepare_numba()
     import visqol.alignment
     from visqol import VisqolApi
 
@@ -199,11 +201,3 @@ def _without_chatter() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _use_one_thread() -> None:
-    """Keep numba to one thread: scores are wrong or the process aborts when two threads run its loops."""
-    if "numba" in sys.modules:
-        sys.modules["numba"].set_num_threads(1)
-    else:
-        os.environ["NUMBA_NUM_THREADS"] = "1"

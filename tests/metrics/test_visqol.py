@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import subprocess
+import sys
 import urllib.request
 import warnings
 
@@ -197,3 +199,17 @@ def test_says_nothing(caplog, capfd):
         LATTICE(speech_like(1.0, seed=9), speech_like(1.0, seed=9))
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_process_prepares_numba_before_the_package_is_imported():
+    program = (
+        "import sys\n"
+        "from codecbench.metrics import visqol\n"
+        "def prepare():\n"
+        "    print('visqol' in sys.modules, 'numba' in sys.modules)\n"
+        "    sys.exit()\n"
+        "visqol.prepare_numba = prepare\n"
+        "visqol.Visqol().open()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"

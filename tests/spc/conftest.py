@@ -61,7 +61,8 @@ def context_model() -> ContextModel:
 def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with ``spc.safetensors``, ``rvq.safetensors`` and the vocoder that both name.
 
-    ``spc`` has 256 codes, hence the points of 8 and 6 bits, ``rvq`` 16 books of 1024, hence the same two.
+    ``spc-vocoder.safetensors`` is ``spc`` with samples made by that vocoder.  ``spc`` has 256 codes, hence
+    the points of 8 and 6 bits, ``rvq`` 16 books of 1024, hence the same two.
     """
     import torch
 
@@ -92,7 +93,9 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if key.endswith("codes"):
                 buffer.normal_(std=0.5)
         tensors = {"vqvae": model.state_dict()}
-        checkpoint.save(folder / f"{name}.safetensors", {"vqvae": asdict(config)}, tensors, {}, vocoder)
+        for suffix, table in (("", {}), ("-vocoder", {"synthesis": {"way": "vocoder"}})):
+            path = folder / f"{name}{suffix}.safetensors"
+            checkpoint.save(path, {"vqvae": asdict(config), **table}, tensors, {}, vocoder)
     return folder
 
 

@@ -16,6 +16,7 @@ import soundfile
 
 from codecbench.codec import Coded
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench_spc.bits import bitstream, rangecoder
 from codecbench_spc.bits.bitstream import HEADER_BYTES, columns_of
 from codecbench_spc.codec import Rvq, Spc, SpectrogramCodec
 from codecbench_spc.model import header
@@ -127,10 +128,27 @@ def test_files_of_another_model_or_codec_are_refused(
         codec.encode(noise[:3000], codec.point("5-ec"))
 
 
+@pytest.mark.parametrize("name", ["5", "5-ec", "5-ec-packets"])
+def test_files_of_version_1_give_the_same_samples(
+    name: str, spc: Spc, noise: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = spc.point(name)
+    coded = spc.encode(noise[:3000], point)
+    expected = spc.decode(coded, point)
+    with monkeypatch.context() as old:
+        old.setattr(rangecoder, "VERSION", 1)
+        old.setattr(bitstream, "VERSION", 1)
+        data = spc.pack(spc.encode(noise[:3000], point), point)
+    assert data[4] == 1
+    again, found = spc.unpack(data)
+    assert (found.name, again.payload) == (name, coded.payload)
+    np.testing.assert_array_equal(spc.decode(again, found), expected)
+
+
 def test_a_better_decoder_reads_old_files(spc: Spc, noise: np.ndarray, tmp_path: Path) -> None:
     point = spc.point("5-ec")
     data = spc.pack(spc.encode(noise[:3000], point), point)
-    better = Spc(str(retrained(spc.path, tmp_path, "last.bias")))
+    better = Spc(str(retrained(spc.path, tmp_path, "last.0.bias")))
     coded, found = better.unpack(data)
     assert better.decode(coded, found).shape == (3000,)
 
@@ -149,13 +167,13 @@ def test_files_of_the_command_line_carry_the_bitstream(spc: Spc, noise: np.ndarr
     assert status_of(decode) == 1  # the file cannot say which model to open
     assert status_of([*decode, "--codec", f"spc:{spc.path}"]) == 0
     assert soundfile.info(tmp_path / "d" / "wave.wav").frames == 3000
-    better = retrained(spc.path, tmp_path, "last.bias")
+    better = retrained(spc.path, tmp_path, "last.0.bias")
     assert status_of([*decode, "--codec", f"spc:{better}"]) == 0
     other = retrained(spc.path, tmp_path)
     assert status_of([*decode, "--codec", f"spc:{other}"]) == 1
 
 
-def retrained(path: Path, folder: Path, weight: str = "embed.conv.bias") -> Path:
+def retrained(path: Path, folder: Path, weight: str = "embed.0.conv.bias") -> Path:
     """Return a checkpoint that differs in one weight."""
     from codecbench_spc.model import checkpoint
 
@@ -178,13 +196,25 @@ def test_signatures_name_the_weights(spc: Spc, tmp_path: Path) -> None:
 
 
 def test_info_states_delay_rate_and_size(spc: Spc) -> None:
-    assert spc.info.algorithmic_delay_ms == 76.0
-    assert spc.info.frame_rate_hz == 31.25
-    models = spc._opened()
-    counted = sum(p.numel() for p in [*models.decoder.parameters(), *models.vocoder.parameters()])
-    assert spc.info.parameters is not None
-    # The codebook is a weight too, though no parameter of torch's.
-    assert spc.info.parameters == counted + 256 * 4
+    with_vocoder = Spc(str(spc.path.with_name("spc-vocoder.safetensors")))
+    for codec, delay_ms in ((spc, 60.0), (with_vocoder, 76.0)):
+        assert codec.info.algorithmic_delay_ms == delay_ms
+        assert codec.info.frame_rate_hz == 31.25
+        models = codec._opened()
+        parts = [models.vqvae] if models.vocoder is None else [models.vqvae, models.vocoder]
+        # The codebook is a weight too, though no parameter of torch's.
+        assert codec.info.parameters == sum(p.numel() for part in parts for p in part.parameters()) + 256 * 4
+
+
+def test_the_shipped_variants_have_short_names(
+    monkeypatch: pytest.MonkeyPatch, tiny_checkpoints: Path
+) -> None:
+    monkeypatch.setattr(header, "folder", lambda: tiny_checkpoints)
+    assert Spc("vocoder").path == tiny_checkpoints / "spc-vocoder.safetensors"
+    assert Spc().path == tiny_checkpoints / "spc.safetensors"
+    assert Spc("other.safetensors").path == Path("other.safetensors")
+    with pytest.raises(Unavailable, match=r"spc-other\.safetensors"):
+        Spc("other").check()
 
 
 def test_a_missing_checkpoint_is_unavailable() -> None:
@@ -195,10 +225,28 @@ def test_a_missing_checkpoint_is_unavailable() -> None:
 
 
 def test_a_missing_vocoder_is_unavailable(tiny_spc: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "spc.safetensors"
-    shutil.copy(tiny_spc, copy)
+    for name in ("spc", "spc-vocoder"):
+        shutil.copy(tiny_spc.with_name(f"{name}.safetensors"), tmp_path)
     with pytest.raises(Unavailable, match=r"vocoder\.safetensors is missing"):
-        Spc(str(copy)).check()
+        Spc(str(tmp_path / "spc-vocoder.safetensors")).check()
+    # Consistency needs none.
+    Spc(str(tmp_path / "spc.safetensors")).check()
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"way": "magic"}, "unknown way 'magic'; choose one of consistency, vocoder"),
+        ({"lookahead": 3}, "choose 0, 1 or 2"),
+        ({"momentum": 1.5}, "momentum from 0 to 1"),
+        ({"stepz": 3}, "did you mean 'steps'"),
+    ],
+)
+def test_a_wrong_synthesis_is_refused(
+    table: dict[str, object], message: str, tiny_spc: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Unavailable, match=message):
+        Spc(str(rewritten(tiny_spc, tmp_path, table, "synthesis"))).check()
 
 
 def test_the_other_quantizer_is_refused(tiny_checkpoints: Path) -> None:
@@ -206,13 +254,13 @@ def test_the_other_quantizer_is_refused(tiny_checkpoints: Path) -> None:
         Spc(str(tiny_checkpoints / "rvq.safetensors")).check()
 
 
-def rewritten(path: Path, folder: Path, change: dict[str, object]) -> Path:
-    """Return a copy of a checkpoint with other values in its configuration of the VQ-VAE."""
+def rewritten(path: Path, folder: Path, change: dict[str, object], group: str = "vqvae") -> Path:
+    """Return a copy of a checkpoint with other values in its configuration of a group."""
     data = path.read_bytes()
     (size,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + size])
     config = json.loads(header["__metadata__"]["config"])
-    config["vqvae"].update(change)
+    config.setdefault(group, {}).update(change)
     header["__metadata__"]["config"] = json.dumps(config)
     text = json.dumps(header).encode()
     other = folder / path.name
@@ -289,7 +337,7 @@ def process_seconds(work: object, repeats: int) -> float:
 
 @pytest.mark.slow
 def test_shipped_spc_is_fast_enough(speech: list[np.ndarray]) -> None:
-    """Real-time factors on one core: offline at most 0.08, streaming in 32 ms chunks at most 0.25."""
+    """Real-time factors on one core: offline at most 0.06, streaming in 32 ms chunks at most 0.15."""
     import torch
 
     threads = torch.get_num_threads()
@@ -300,12 +348,13 @@ def test_shipped_spc_is_fast_enough(speech: list[np.ndarray]) -> None:
         seconds = len(wave) / 16_000
 
         def stream() -> None:
-            encoder, decoder = codec.stream_encoder(point), codec.stream_decoder()
+            encoder, decoder = codec.stream_encoder(point), codec.stream_decoder(codec.points[0])
             for start in range(0, len(wave), 512):
                 decoder.push(encoder.push(wave[start : start + 512]))
             decoder.push(encoder.flush())
+            decoder.flush()
 
-        assert process_seconds(lambda: codec.decode(codec.encode(wave, point), point), 7) / seconds <= 0.08
-        assert process_seconds(stream, 5) / seconds <= 0.25
+        assert process_seconds(lambda: codec.decode(codec.encode(wave, point), point), 7) / seconds <= 0.06
+        assert process_seconds(stream, 5) / seconds <= 0.15
     finally:
         torch.set_num_threads(threads)

@@ -1,14 +1,14 @@
 """The codecs `spc` and `rvq`: the trained model behind the suite's contract.
 
 ``spc`` and ``rvq`` use the shipped checkpoints, ``spc:FILE`` another one.  Each bitrate comes from the same
-checkpoint; points with ``-ec`` in their name carry the same tokens in fewer bytes (see `bitstream`) and run
-when asked for.  A table of the context model belongs to one checkpoint and lies beside it as
-``NAME-context.safetensors``.
+checkpoint, which also says how samples are made (`synthesis`).  Points with ``-ec`` in their name carry the
+same tokens in fewer bytes (see `bitstream`) and run when asked for.  A table of the context model belongs to
+one checkpoint and lies beside it as ``NAME-context.safetensors``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,7 +29,9 @@ from codecbench_spc.bits.bitstream import (
     pack,
     unpack,
 )
+from codecbench_spc.bits.rangecoder import VERSION
 from codecbench_spc.model import header
+from codecbench_spc.model.synthesis import SynthesisConfig
 
 if TYPE_CHECKING:
     from codecbench_spc.model.vocoder import Vocoder
@@ -40,7 +42,7 @@ SAMPLE_RATE_HZ = 16_000
 COLUMN_RATE_HZ = SAMPLE_RATE_HZ / COLUMN_SAMPLES
 GRID_ROWS = 20
 PATCH_DELAY_MS = 44.0
-"""From a patch's first sample to the last one that its windows need; the vocoder's lookahead adds to it."""
+"""From a patch's first sample to the last one that its windows need; the synthesis' lookahead adds to it."""
 
 FRAME_MS = 8.0
 CHUNK_COLUMNS = 256
@@ -51,19 +53,19 @@ _SUFFIXES = {Mode.FIXED: "", Mode.STREAM: "-ec", Mode.PACKETS: "-ec-packets"}
 
 @dataclass(frozen=True)
 class _Models:
-    encoder: VQVAE
-    decoder: VQVAE
-    vocoder: Vocoder
+    vqvae: VQVAE
+    vocoder: Vocoder | None
     model_id: str
 
 
 class SpectrogramCodec(Codec):
-    """A codec whose tokens are a picture of the mel spectrogram and whose vocoder draws samples from it.
+    """A codec whose tokens are a picture of the mel spectrogram, from which samples are made.
 
     Parameters
     ----------
     argument : str
-        A checkpoint file; empty for the shipped one.
+        A checkpoint file, or a word: ``hifigan`` is the shipped ``spc-hifigan.safetensors``.  Empty: the
+        shipped ``spc.safetensors``.
     """
 
     kind: ClassVar[str]
@@ -71,12 +73,13 @@ class SpectrogramCodec(Codec):
     citation: ClassVar[str]
 
     def __init__(self, argument: str = "") -> None:
-        self.path = Path(argument) if argument else header.folder() / f"{self.kind}.safetensors"
+        self.path = _checkpoint(self.kind, argument)
         self.context_path = self.path.with_name(f"{self.path.stem}-context.safetensors")
         self._models: _Models | None = None
         self._context: context.ContextModel | None = None
         self._fault: InvalidInput | None = None
         self._layouts: dict[int, Layout] = {}
+        self._synthesis = SynthesisConfig()
         self._vocoder_path: Path | None = None
         try:
             self._describe()
@@ -93,15 +96,17 @@ class SpectrogramCodec(Codec):
             raise Unavailable(f"{self._vocoder_path} is missing", f"put the vocoder beside {self.path.name}")
 
     def signature(self) -> str:
-        """See `Codec.signature`; hashes of the checkpoint, its vocoder, and its context tables."""
+        """See `Codec.signature`; bitstream, synthesis, hashes of checkpoint, vocoder and context tables."""
         files = {"weights": self.path, "vocoder": self._vocoder_path, "context": self.context_path}
         hashes = [
             f"{name}:{header.digest(file)[:16]}" for name, file in files.items() if file and file.is_file()
         ]
-        return "|".join([super().signature(), *hashes])
+        synthesis = ",".join(f"{name}={value}" for name, value in asdict(self._synthesis).items())
+        parts = [super().signature(), f"bitstream:{VERSION}", f"synthesis:{synthesis}", *hashes]
+        return "|".join(parts)
 
     def open(self, device: str = "cpu") -> None:
-        """See `Codec.open`: the encoder in float64, decoder and vocoder in float32."""
+        """See `Codec.open`: the VQ-VAE in float64, a vocoder in float32."""
         self.check()
         from codecbench_spc.model.checkpoint import build_vocoder, build_vqvae, load
         from codecbench_spc.model.layers import laid_out_for_streams
@@ -109,10 +114,16 @@ class SpectrogramCodec(Codec):
         checkpoint = load(self.path)
         # Apple's devices have no float64.
         exact_device = "cpu" if device.startswith("mps") else device
+        vocoder = None
+        if self._synthesis.way == "vocoder":
+            vocoder = laid_out_for_streams(build_vocoder(checkpoint).to(device))
+        else:
+            from codecbench_spc.model.consistency import prepare
+
+            prepare()
         self._models = _Models(
-            encoder=laid_out_for_streams(build_vqvae(checkpoint).double().to(exact_device)),
-            decoder=laid_out_for_streams(build_vqvae(checkpoint).to(device)),
-            vocoder=laid_out_for_streams(build_vocoder(checkpoint).to(device)),
+            vqvae=laid_out_for_streams(build_vqvae(checkpoint).double().to(exact_device)),
+            vocoder=vocoder,
             model_id=header.token_id(checkpoint.groups["vqvae"]),
         )
 
@@ -132,7 +143,7 @@ class SpectrogramCodec(Codec):
     def decode(self, coded: Coded, point: OperatingPoint) -> Wave:
         """See `Codec.decode`."""
         codes: Codes = decode_payload(coded.payload, coded.length, *self._format(point))
-        decoder = self.stream_decoder()
+        decoder = self.stream_decoder(point)
         parts = [
             decoder.push(codes[:, start : start + CHUNK_COLUMNS])
             for start in range(0, codes.shape[1], CHUNK_COLUMNS)
@@ -143,14 +154,18 @@ class SpectrogramCodec(Codec):
         """Return a new stream from samples to tokens at a point's bits; see `stream`."""
         from codecbench_spc.stream import StreamEncoder
 
-        return StreamEncoder(self._opened().encoder, int(point.settings["bits"]))
+        return StreamEncoder(self._opened().vqvae, int(point.settings["bits"]))
 
-    def stream_decoder(self) -> StreamDecoder:
-        """Return a new stream from tokens to samples; see `stream`."""
-        from codecbench_spc.stream import StreamDecoder
+    def stream_decoder(self, point: OperatingPoint) -> StreamDecoder:
+        """Return a new stream from tokens of a point's bits to samples; see `stream`."""
+        from codecbench_spc.stream import StreamDecoder, VocoderStream
 
-        models = self._opened()
-        return StreamDecoder(models.decoder, models.vocoder)
+        models, bits = self._opened(), int(point.settings["bits"])
+        if models.vocoder is not None:
+            return StreamDecoder(models.vqvae, bits, VocoderStream(models.vocoder))
+        from codecbench_spc.model.consistency import ConsistencyStream
+
+        return StreamDecoder(models.vqvae, bits, ConsistencyStream(self._synthesis))
 
     def pack(self, coded: Coded, point: OperatingPoint) -> bytes:
         """Return a file of its own: the header that `bitstream` describes, and the payload."""
@@ -176,10 +191,18 @@ class SpectrogramCodec(Codec):
             )
         for point in self.points:
             if (point.settings["bits"], point.settings["mode"]) == (header.bits, int(header.mode)):
-                return Coded(payload, header.length, HEADER_BYTES), point
+                return Coded(self._renewed(header, payload, point), header.length, HEADER_BYTES), point
         raise InvalidPayload(
             f"coded at {header.bits} bits a patch, mode {header.mode.name}, which is not offered here"
         )
+
+    def _renewed(self, header: Header, payload: bytes, point: OperatingPoint) -> bytes:
+        """Return a payload as the newest version of the bitstream has it: the same tokens."""
+        if header.version == VERSION or header.mode is Mode.FIXED:
+            return payload
+        layout, mode, model = self._format(point)
+        codes = decode_payload(payload, header.length, layout, mode, model, header.version)
+        return encode_payload(codes, layout, mode, model)[0]
 
     def _opened(self) -> _Models:
         if self._models is None:
@@ -199,12 +222,16 @@ class SpectrogramCodec(Codec):
 
     def _describe(self) -> None:
         description = header.describe(self.path)
-        self._vocoder_path = description.vocoder
-        vocoder = description
-        if description.vocoder is not None and description.vocoder.is_file():
-            vocoder = header.describe(description.vocoder)
-        parameters = description.parameters + (vocoder.parameters if vocoder is not description else 0)
-        lookahead = vocoder.config.get("vocoder", {}).get("lookahead")
+        self._synthesis = header.synthesis(description, self.path)
+        parameters = description.parameters.get("vqvae", 0)
+        lookahead = self._synthesis.lookahead
+        if self._synthesis.way == "vocoder":
+            self._vocoder_path = description.vocoder
+            vocoder = description
+            if description.vocoder is not None and description.vocoder.is_file():
+                vocoder = header.describe(description.vocoder)
+            parameters += vocoder.parameters.get("vocoder", 0)
+            lookahead = vocoder.config.get("vocoder", {}).get("lookahead")
         delay_ms = None if lookahead is None else PATCH_DELAY_MS + FRAME_MS * lookahead
         self._layouts = _layouts(description.config.get("vqvae", {}), self.path)
         if (description.config["vqvae"].get("quantizer") == "residual") != (self.kind == "rvq"):
@@ -262,6 +289,14 @@ class Rvq(SpectrogramCodec):
         "The control of spc: residual vector quantization of mel columns, same widths, data and vocoder"
     )
     citation = "after Kumar et al. 2023, arXiv:2306.06546"
+
+
+def _checkpoint(kind: str, argument: str) -> Path:
+    """Return the file that an argument names: a shipped one for a plain word that is no file here."""
+    path = Path(argument)
+    if argument and (path.is_file() or path.suffix or len(path.parts) > 1):
+        return path
+    return header.folder() / f"{kind}{'-' if argument else ''}{argument}.safetensors"
 
 
 def _layouts(config: dict[str, Any], path: Path) -> dict[int, Layout]:

@@ -1,13 +1,14 @@
 """Coding while the speech arrives: chunks of any size in, tokens out; tokens in, samples out.
 
-Tokens are those of the whole wave at once, bit for bit (the encoder runs in float64, where a different order
-of summation never reaches a decision); samples agree to 1e-4.  The codec's offline path is this one with
-large chunks, so memory stays bounded there too.
+Tokens and mels are those of the whole wave at once, bit for bit: the VQ-VAE runs in float64, where a
+different order of summation never reaches a decision, and its mels are rounded.  So are samples made by
+consistency; a vocoder's agree to 1e-4.  The codec's offline path is this one with large chunks, so memory
+stays bounded there too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from codecbench_spc.model.mel import (
     PATCH_SAMPLES,
     SILENCE,
     WINDOW_LENGTH,
+    exact_mel,
     mel_of_padded,
 )
 
@@ -33,7 +35,7 @@ CONTEXT_SAMPLES = WINDOW_LENGTH - HOP_LENGTH
 
 
 def delay_samples(lookahead: int) -> int:
-    """Return the algorithmic delay in samples at 16 kHz for a vocoder that looks so many frames ahead.
+    """Return the algorithmic delay in samples at 16 kHz for a synthesis that looks so many frames ahead.
 
     The first sample of a patch leaves the decoder when the samples of the patch, of the windows of its last
     frame, and of the lookahead have arrived.
@@ -93,24 +95,35 @@ class StreamEncoder:
         return np.asarray(codes[0].cpu().numpy())
 
 
+class Synthesiser(Protocol):
+    """What makes samples of log-mel frames, chunk by chunk: `ConsistencyStream` or `VocoderStream`."""
+
+    def push(self, mel: torch.Tensor) -> Wave:
+        """Take log-mel frames `[80, 4 k]`; return the samples that they complete, float32 [n]."""
+
+    def flush(self) -> Wave:
+        """End the stream: return the samples that waited for a lookahead, float32 [n]."""
+
+
 class StreamDecoder:
     """Tokens to waves, chunk by chunk.
 
     Parameters
     ----------
     vqvae : VQVAE
-        In evaluation mode and float32.
-    vocoder : Vocoder
-        Likewise.
+        In evaluation mode and float64.
+    bits : int
+        Bits a patch: 12, 10, 8 or 6.
+    synthesiser : Synthesiser
+        A new one.
     """
 
-    def __init__(self, vqvae: VQVAE, vocoder: Vocoder) -> None:
+    def __init__(self, vqvae: VQVAE, bits: int, synthesiser: Synthesiser) -> None:
         self._vqvae = vqvae
-        self._vocoder = vocoder
-        self._device = next(vocoder.parameters()).device
-        self._mel_state = StreamState()
-        self._wave_state = StreamState()
-        self._surplus = HOP_LENGTH * vocoder.lookahead
+        self._bits = bits
+        self._synthesiser = synthesiser
+        self._device = next(vqvae.parameters()).device
+        self._state = StreamState()
 
     @torch.inference_mode()
     def push(self, columns: Codes) -> Wave:
@@ -118,18 +131,33 @@ class StreamDecoder:
         if columns.shape[1] == 0:
             return np.empty(0, dtype=np.float32)
         codes = torch.from_numpy(columns).to(self._device)
-        return self._synthesise(self._vqvae.decode(codes[None], self._mel_state))
+        return self._synthesiser.push(exact_mel(self._vqvae.decode(codes[None], self._bits, self._state)[0]))
 
-    @torch.inference_mode()
     def flush(self) -> Wave:
         """End the stream: return the samples that waited for the lookahead, float32 [n]."""
-        frames = self._vocoder.lookahead
-        if frames == 0:
-            return np.empty(0, dtype=np.float32)
-        return self._synthesise(torch.full((1, MEL_BANDS, frames), SILENCE, device=self._device))
+        return self._synthesiser.flush()
 
-    def _synthesise(self, mel: torch.Tensor) -> Wave:
-        wave = self._vocoder(mel, self._wave_state)[0].cpu().numpy()
+
+class VocoderStream:
+    """Log-mel frames to samples by a vocoder in evaluation mode; a `Synthesiser`."""
+
+    def __init__(self, vocoder: Vocoder) -> None:
+        self._vocoder = vocoder
+        self._weight = next(vocoder.parameters())
+        self._state = StreamState()
+        self._surplus = HOP_LENGTH * vocoder.lookahead
+
+    @torch.inference_mode()
+    def push(self, mel: torch.Tensor) -> Wave:
+        """See `Synthesiser.push`."""
+        mel = mel.to(self._weight.dtype).to(self._weight.device)
+        wave = self._vocoder(mel[None], self._state)[0].cpu().numpy()
         dropped = min(self._surplus, len(wave))
         self._surplus -= dropped
         return np.ascontiguousarray(wave[dropped:], dtype=np.float32)
+
+    def flush(self) -> Wave:
+        """See `Synthesiser.flush`."""
+        if self._vocoder.lookahead == 0:
+            return np.empty(0, dtype=np.float32)
+        return self.push(torch.full((MEL_BANDS, self._vocoder.lookahead), SILENCE))

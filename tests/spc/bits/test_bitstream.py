@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,7 +122,61 @@ def test_a_packet_decodes_without_the_others(context_model: ContextModel) -> Non
     np.testing.assert_array_equal(alone, codes[:, 4:8])
 
 
+@pytest.mark.parametrize("mode", [Mode.STREAM, Mode.PACKETS])
+def test_zeros_are_no_speech(mode: Mode, context_model: ContextModel) -> None:
+    for bits in (8, 6):
+        for columns in (1, 4, 5, 40):
+            for size in (*range(9), 40, 89):
+                with pytest.raises(InvalidPayload):
+                    decode_payload(bytes(size), 512 * columns, Layout(20, bits), mode, context_model)
+
+
+def test_a_zeroed_packet_is_noticed(context_model: ContextModel) -> None:
+    layout = Layout(20, 8)
+    codes = random_codes(20, 10, 8, 4)
+    # The last packet's tokens are those that zeros decode to.
+    codes[:, 8:] = 0
+    payload, sizes = encode_payload(codes, layout, Mode.PACKETS, context_model)
+    starts = np.cumsum((0, *sizes))
+    for start, stop in itertools.pairwise(starts):
+        prefix = 2 if payload[start] >= 0x80 else 1
+        for kept in (0, prefix):
+            damaged = payload[: start + kept] + bytes(stop - start - kept) + payload[stop:]
+            with pytest.raises(InvalidPayload):
+                decode_payload(damaged, 512 * 10, layout, Mode.PACKETS, context_model)
+
+
+def test_the_length_is_part_of_the_checksum(context_model: ContextModel) -> None:
+    """Columns of the same tokens more or less are refused although the coder's bytes would give them."""
+    layout = Layout(20, 8)
+    payload, _ = encode_payload(np.zeros((20, 6), dtype=np.int64), layout, Mode.STREAM, context_model)
+    for columns in (5, 7):
+        with pytest.raises(InvalidPayload, match="checksum"):
+            decode_payload(payload, 512 * columns, layout, Mode.STREAM, context_model)
+
+
+@pytest.mark.parametrize(
+    "row",
+    json.loads(Path(__file__).with_name("version-1.json").read_text(encoding="utf-8")),
+    ids=lambda row: f"{row['bits']}-{row['mode']}-{row['columns']}",
+)
+def test_version_1_is_still_read(row: dict[str, int | str], context_model: ContextModel) -> None:
+    """Files that the first version's program wrote, of random tokens of a seed."""
+    bits, columns, seed = (int(row[name]) for name in ("bits", "columns", "seed"))
+    codes = random_codes(20, columns, bits, seed)
+    header, payload = unpack(bytes.fromhex(str(row["file"])))
+    assert (header.version, header.bits, header.mode) == (1, bits, row["mode"])
+    layout = Layout(20, bits)
+    read = decode_payload(payload, header.length, layout, header.mode, context_model, header.version)
+    np.testing.assert_array_equal(read, codes)
+    if header.mode is not Mode.FIXED and columns:
+        with pytest.raises(InvalidPayload):
+            decode_payload(payload, header.length, layout, header.mode, context_model)
+
+
 def test_a_short_payload_cannot_claim_a_long_recording(context_model: ContextModel) -> None:
+    with pytest.raises(InvalidPayload, match="cannot hold 1250 columns"):
+        decode_payload(bytes([7] * 20), 40 * 16_000, Layout(20, 8), Mode.STREAM, context_model)
     with pytest.raises(InvalidPayload, match="cannot hold"):
         decode_payload(bytes(100), (1 << 32) - 1, Layout(20, 8), Mode.STREAM, context_model)
     with pytest.raises(InvalidPayload, match="packets where"):
@@ -140,7 +197,7 @@ def test_packets_that_are_not_whole_are_refused(payload: bytes) -> None:
 def test_the_header_is_laid_out_as_documented() -> None:
     data = pack(HEADER, b"xyz")
     assert len(data) == HEADER_BYTES + 3 == 31
-    assert data[:24].hex() == "4353504301000c000001020304050607e803000003000000"
+    assert data[:24].hex() == "4353504302000c000001020304050607e803000003000000"
     assert int.from_bytes(data[24:28], "little") == zlib.crc32(data[:24] + b"xyz")
     assert unpack(data) == (HEADER, b"xyz")
 

@@ -74,7 +74,7 @@ def reference_coding(codes: np.ndarray, model: ContextModel, bits: int) -> bytes
     while -(-low >> (64 + shifted - 8 * size)) << (64 + shifted - 8 * size) >= low + width:
         size += 1
     number = -(-low >> (64 + shifted - 8 * size))
-    return number.to_bytes(size, "big").ljust(-(-codes.shape[1] // 64), b"\0")
+    return number.to_bytes(size, "big").ljust(-(-codes.shape[1] // 8), b"\0")
 
 
 def test_probabilities_are_those_of_plain_integers(random_tables: MakeTables) -> None:
@@ -124,7 +124,8 @@ def test_coding_is_lossless_and_as_documented(
 ) -> None:
     codes = np.random.default_rng(seed).integers(0, 1 << bits, (20, columns))
     payload = encode_grid(codes, bits, context_model, 2)
-    checksum = binascii.crc_hqx(b"".join(int(c).to_bytes(2, "big") for c in codes.T.reshape(-1)), 0)
+    told = columns.to_bytes(4, "big") + b"".join(int(c).to_bytes(2, "big") for c in codes.T.reshape(-1))
+    checksum = binascii.crc_hqx(told, 0xFFFF) % 65535 + 1
     expected = reference_coding(codes, context_model, bits) + checksum.to_bytes(2, "big")
     assert payload == expected
     np.testing.assert_array_equal(decode_grid(payload, columns, bits, context_model, 2), codes)
@@ -145,7 +146,7 @@ def test_likely_columns_cost_almost_nothing_but_never_less_than_the_bound(random
     model = ContextModel(IntegerNetwork(dataclasses.replace(tables, codes_bias=certain)), "id", {})
     codes = np.zeros((20, 200), dtype=np.int64)
     payload = encode_grid(codes, 8, model, 2)
-    assert 200 // 64 + 2 <= len(payload) < 10
+    assert len(payload) == 200 // 8 + 2
     np.testing.assert_array_equal(decode_grid(payload, 200, 8, model, 2), codes)
 
 
@@ -211,12 +212,13 @@ def test_columns_in_any_portion_have_the_same_probabilities(context_model: Conte
 
 
 def test_golden_bytes(context_model: ContextModel) -> None:
-    """Bytes of an earlier version stay readable: these were written by bitstream version 1."""
+    """Bytes of an earlier program stay readable: the versions differ in the checksum of such a grid."""
     codes = (np.arange(40).reshape(20, 2) * 37) % 256
-    assert (
-        encode_grid(codes, 8, context_model, 2).hex()
-        == "003ee77b58a523b0c8c37a23bfdc93a2a92d13db73f427e5d372a1b6b7c888d4a73dec585e2851c218998ef722"
-    )
+    coded = "003ee77b58a523b0c8c37a23bfdc93a2a92d13db73f427e5d372a1b6b7c888d4a73dec585e2851c218998e"
+    assert encode_grid(codes, 8, context_model, 2).hex() == coded + "819a"
+    for version, checksum in ((1, "f722"), (2, "819a")):
+        data = bytes.fromhex(coded + checksum)
+        np.testing.assert_array_equal(decode_grid(data, 2, 8, context_model, 2, version), codes)
 
 
 def test_a_table_file_comes_back_and_belongs_to_one_model(tmp_path: Path, random_tables: MakeTables) -> None:

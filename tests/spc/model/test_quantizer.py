@@ -75,6 +75,24 @@ def test_each_item_of_a_batch_has_its_bits():
     assert commitment > 0
 
 
+def test_rates_may_have_codebooks_of_their_own():
+    torch.manual_seed(0)
+    quantizer = PatchVQ(16, 4, 4096, nested=False)
+    z = torch.randn(4, 16, 20, 8)
+    _, codes, _ = quantizer(z, torch.tensor([12, 10, 8, 6]))
+    assert [quantizer.book(bits).size for bits in (12, 10, 8, 6)] == [4096, 1024, 256, 64]
+    before = [quantizer.book(bits).codes.clone() for bits in (12, 10, 8, 6)]
+    quantizer(z[:1], torch.tensor([8]))
+    moved = [
+        not torch.equal(quantizer.book(b).codes, old) for b, old in zip((12, 10, 8, 6), before, strict=True)
+    ]
+    assert moved == [False, False, True, False]
+    quantizer.eval()
+    out, codes, _ = quantizer(z, torch.tensor([6, 6, 6, 6]))
+    torch.testing.assert_close(quantizer.decode(codes, 6), out, rtol=1e-4, atol=1e-5)
+    assert not torch.equal(quantizer.decode(codes, 6), quantizer.decode(codes, 12))
+
+
 def test_gradients_pass_straight_through():
     torch.manual_seed(0)
     quantizer = PatchVQ(8, 4, 64)
@@ -100,7 +118,7 @@ def test_residual_books_follow_the_bits(bits, books):
     assert codes.shape == (2, books, 6)
     out, seen, _ = quantizer(z, torch.tensor([bits, bits]))
     assert torch.equal(seen[:, :books], codes)
-    torch.testing.assert_close(quantizer.decode(codes), out, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(quantizer.decode(codes, bits), out, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("bits", [0, 5, 7, 13])

@@ -35,7 +35,7 @@ def test_algorithmic_delay_is_76_ms(generator):
     vqvae, vocoder = VQVAE(VqvaeConfig(channels=16)).eval(), vocoder_of(generator)
 
     def through(wave):
-        return vocoder(vqvae.synthesise(vqvae.analyse(log_mel(wave))))[0]
+        return vocoder(vqvae.synthesise(vqvae.analyse(log_mel(wave), 0), 0))[0]
 
     wave = 0.1 * torch.randn(1, 8192)
     advances = []

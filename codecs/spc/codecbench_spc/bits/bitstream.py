@@ -23,10 +23,9 @@ import numpy as np
 from codecbench.codec import Codes
 from codecbench.errors import InvalidPayload
 from codecbench_spc.bits.context import ContextModel
-from codecbench_spc.bits.rangecoder import decode_grid, encode_grid
+from codecbench_spc.bits.rangecoder import RULES, VERSION, decode_grid, encode_grid
 
 MAGIC = b"CSPC"
-VERSION = 1
 KINDS = ("spc", "rvq")
 COLUMN_SAMPLES = 512
 """Samples that one column of the token grid stands for."""
@@ -80,6 +79,8 @@ class Header:
         First eight bytes of the checkpoint's SHA-256.
     length : int
         Samples at 16 kHz.
+    version : int
+        Of the bitstream.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class Header:
     mode: Mode
     model_id: bytes
     length: int
+    version: int = VERSION
 
 
 def columns_of(length: int) -> int:
@@ -95,7 +97,7 @@ def columns_of(length: int) -> int:
 
 
 def pack(header: Header, payload: bytes) -> bytes:
-    """Return header, its checksum and payload as one file."""
+    """Return header, its checksum and payload, both of the newest version, as one file."""
     fields = _FIELDS.pack(
         MAGIC,
         VERSION,
@@ -122,9 +124,9 @@ def unpack(data: bytes) -> tuple[Header, bytes]:
     if len(data) < HEADER_BYTES:
         raise InvalidPayload(f"truncated: {len(data)} bytes, the header alone has {HEADER_BYTES}")
     _, version, kind, bits, mode, model_id, length, payload_bytes = _FIELDS.unpack_from(data)
-    if version != VERSION:
+    if version not in RULES:
         raise InvalidPayload(
-            f"bitstream version {version}, but this program reads {VERSION}; install a newer one"
+            f"bitstream version {version}, but this program reads 1 to {VERSION}; install a newer one"
         )
     payload = data[HEADER_BYTES:]
     if len(payload) != payload_bytes:
@@ -136,7 +138,7 @@ def unpack(data: bytes) -> tuple[Header, bytes]:
         raise InvalidPayload("damaged: the checksum does not fit; copy the file again")
     if kind >= len(KINDS) or mode not in list(Mode):
         raise InvalidPayload(f"damaged: no codec kind {kind} with mode {mode}")
-    return Header(KINDS[kind], bits, Mode(mode), model_id, length), payload
+    return Header(KINDS[kind], bits, Mode(mode), model_id, length, version), payload
 
 
 def encode_payload(
@@ -160,8 +162,13 @@ def encode_payload(
     return b"".join(packets), tuple(map(len, packets))
 
 
-def decode_payload(
-    payload: bytes, length: int, layout: Layout, mode: Mode, context: ContextModel | None = None
+def decode_payload(  # noqa: PLR0917
+    payload: bytes,
+    length: int,
+    layout: Layout,
+    mode: Mode,
+    context: ContextModel | None = None,
+    version: int = VERSION,
 ) -> Codes:
     """Return the token grid of a payload that stands for `length` samples, int64 [F, T].
 
@@ -175,7 +182,7 @@ def decode_payload(
         return unpack_columns(payload, columns, layout)
     assert context is not None
     if mode is Mode.STREAM:
-        return decode_grid(payload, columns, layout.code_bits, context, CHECK_BYTES[mode])
+        return decode_grid(payload, columns, layout.code_bits, context, CHECK_BYTES[mode], version)
     packets = split_packets(payload)
     if len(packets) != -(-columns // PACKET_COLUMNS):
         raise InvalidPayload(
@@ -184,7 +191,7 @@ def decode_payload(
         )
     sizes = (min(PACKET_COLUMNS, columns - start) for start in range(0, columns, PACKET_COLUMNS))
     parts = [
-        decode_grid(data, size, layout.code_bits, context, CHECK_BYTES[mode])
+        decode_grid(data, size, layout.code_bits, context, CHECK_BYTES[mode], version)
         for data, size in zip(packets, sizes, strict=True)
     ]
     return np.concatenate([np.empty((layout.rows, 0), dtype=np.int64), *parts], axis=1)

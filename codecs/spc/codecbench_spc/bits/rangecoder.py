@@ -2,12 +2,14 @@
 
 The bytes are those of the shortest number inside the coder's last interval, so a packet ends on the byte that
 it needs and not on a 32-bit word.  Every string of bytes decodes to some tokens, so a checksum of the tokens
-follows: it tells damage, truncation and another model.
+follows: it tells damage, truncation and another model.  It is never zero, so no run of zeros is speech.
 """
 
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,42 @@ from codecbench.codec import Codes
 from codecbench.errors import InvalidPayload
 from codecbench_spc.bits.context import COLUMN_MARGIN, ROW_MARGIN, ContextModel, groups
 
-COLUMNS_PER_BYTE = 64
-"""A payload has at least a byte for so many columns, so that its size bounds what a decoder allocates."""
-
 _CHUNK_COLUMNS = 2
 _WORD_BITS = 32
+
+
+def _checksum(codes: Codes, size: int) -> bytes:
+    """Return 1 to 256**size - 1, made of the number of columns and the tokens by CRC-16 (0x1021)."""
+    columns = codes.shape[1].to_bytes(4, "big")
+    value: int = binascii.crc_hqx(codes.T.astype(">u2").tobytes(), binascii.crc_hqx(columns, 0xFFFF))
+    return bytes((value % (256**size - 1) + 1).to_bytes(size, "big"))
+
+
+def _first_checksum(codes: Codes, size: int) -> bytes:
+    """Return that of version 1: the last bytes of the CRC-16, from 0, of the tokens alone."""
+    return binascii.crc_hqx(codes.T.astype(">u2").tobytes(), 0).to_bytes(2, "big")[-size:]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What differs between versions of the bitstream.
+
+    Parameters
+    ----------
+    columns_per_byte : int
+        There is at least a byte for so many columns, so that the size bounds what a decoder allocates.
+    checksum : callable
+        Checksum of a token grid in so many bytes.
+    """
+
+    columns_per_byte: int
+    checksum: Callable[[Codes, int], bytes]
+
+
+# The context model's cheapest columns cost 1.2 bits, those of digital silence 1.3; a byte for eight is below.
+RULES = {1: Rules(64, _first_checksum), 2: Rules(8, _checksum)}
+VERSION = 2
+"""The version that is written; all of `RULES` are read."""
 
 
 def encode_grid(codes: Codes, bits: int, model: ContextModel, check_bytes: int) -> bytes:
@@ -33,11 +66,13 @@ def encode_grid(codes: Codes, bits: int, model: ContextModel, check_bytes: int) 
         stop = min(start + _CHUNK_COLUMNS, codes.shape[1])
         symbols = codes[order, start:stop].T.reshape(-1).astype(np.int32)
         coder.encode(symbols, family, model.of_columns(codes, bits, start, stop))
-    return _finish(coder, codes.shape[1]) + _checksum(codes, check_bytes)
+    return _finish(coder, codes.shape[1]) + RULES[VERSION].checksum(codes, check_bytes)
 
 
-def decode_grid(payload: bytes, columns: int, bits: int, model: ContextModel, check_bytes: int) -> Codes:
-    """Decode a grid of that many columns, int64 [F, columns].
+def decode_grid(  # noqa: PLR0917
+    payload: bytes, columns: int, bits: int, model: ContextModel, check_bytes: int, version: int = VERSION
+) -> Codes:
+    """Decode a grid of that many columns, int64 [F, columns], coded by `version`.
 
     Raises
     ------
@@ -45,7 +80,8 @@ def decode_grid(payload: bytes, columns: int, bits: int, model: ContextModel, ch
         If the bytes are not the coding of such a grid by this model.
     """
     body, checksum = payload[:-check_bytes], payload[-check_bytes:]
-    if columns > COLUMNS_PER_BYTE * len(body) or (columns == 0 and payload):
+    rules = RULES[version]
+    if columns > rules.columns_per_byte * len(body) or (columns == 0 and payload):
         raise InvalidPayload(f"{len(payload)} bytes cannot hold {columns} columns; the payload is damaged")
     _, family = _coder()
     decoder = _decoder(body)
@@ -56,14 +92,9 @@ def decode_grid(payload: bytes, columns: int, bits: int, model: ContextModel, ch
             probabilities = model.at(window, rows, np.full(len(rows), column), bits)
             grid[rows, column] = _decode_symbols(decoder, family, probabilities)
     codes = grid[:, COLUMN_MARGIN:].copy()
-    if columns and _checksum(codes, check_bytes) != checksum:
+    if columns and rules.checksum(codes, check_bytes) != checksum:
         raise InvalidPayload("the checksum does not fit: truncated, damaged, or coded by another model")
     return codes
-
-
-def _checksum(codes: Codes, size: int) -> bytes:
-    """Return the last bytes of the CRC-16 (polynomial 0x1021, from 0) of the tokens, two bytes each."""
-    return binascii.crc_hqx(codes.T.astype(">u2").tobytes(), 0).to_bytes(2, "big")[-size:]
 
 
 def _coder() -> tuple[Any, Any]:
@@ -89,7 +120,7 @@ def _decode_symbols(decoder: Any, family: Any, probabilities: np.ndarray[Any, An
 
 
 def _finish(coder: Any, columns: int) -> bytes:
-    """Return the shortest bytes that decode to what was coded, as many as `COLUMNS_PER_BYTE` asks for."""
+    """Return the shortest bytes that decode to what was coded, as many as the rules ask for."""
     words, (low, width) = coder.pos()
     sealed = coder.get_compressed()
     value = int.from_bytes(sealed.astype(">u4").tobytes(), "big")
@@ -105,5 +136,5 @@ def _finish(coder: Any, columns: int) -> bytes:
             break
         size += 1
     shortest: bytes = (rounded >> unit).to_bytes(size, "big")
-    least = -(-columns // COLUMNS_PER_BYTE)
+    least = -(-columns // RULES[VERSION].columns_per_byte)
     return shortest.ljust(least, b"\0")

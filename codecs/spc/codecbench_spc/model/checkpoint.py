@@ -170,7 +170,17 @@ def build_vqvae(checkpoint: Checkpoint) -> VQVAE:
     """
     tensors, table = part(checkpoint, "vqvae")
     model = VQVAE(build(VqvaeConfig, table, f"{checkpoint.path}: config"))
-    return fill(model, tensors, checkpoint.path).eval().requires_grad_(False)
+    return fill(model, current_names(tensors), checkpoint.path).eval().requires_grad_(False)
+
+
+def current_names(tensors: Tensors) -> Tensors:
+    """A VQ-VAE's tensors by today's names: the first files knew one height of patches only."""
+    first = {"embed.conv.": "embed.0.conv.", "last.weight": "last.0.weight", "last.bias": "last.0.bias"}
+    renamed = {}
+    for name, tensor in tensors.items():
+        old = next((old for old in first if name.startswith(old)), "")
+        renamed[first.get(old, "") + name.removeprefix(old)] = tensor
+    return renamed
 
 
 def build_vocoder(checkpoint: Checkpoint) -> Vocoder:
@@ -203,9 +213,17 @@ def part(checkpoint: Checkpoint, group: str) -> tuple[Tensors, Any]:
     return checkpoint.groups[group], checkpoint.config[group]
 
 
-def fill(model: M, tensors: Tensors, path: Path) -> M:
-    """Load tensors into a model, all of them and no others."""
+def fill(model: M, tensors: Tensors, path: Path, grow: bool = False) -> M:
+    """Load tensors into a model, all of them and no others.
+
+    With `grow` the model may have more parts: they stay as they are made, but for the gain of a residual
+    branch, which becomes 0.
+    """
     wanted = model.state_dict()
+    if grow:
+        missing = {name: value for name, value in wanted.items() if name not in tensors}
+        kept = {k: torch.zeros_like(v) if k.endswith(".gain") else v for k, v in missing.items()}
+        tensors = {**tensors, **kept}
     for name in wanted:
         if name not in tensors:
             raise InvalidInput(f"the checkpoint {path} lacks the tensor {name}")

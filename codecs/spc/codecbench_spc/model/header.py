@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codecbench.errors import InvalidInput
-from codecbench_spc.config import shipped_folder
+from codecbench_spc.config import build, shipped_folder
+from codecbench_spc.model.synthesis import SynthesisConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,15 +39,15 @@ class Description:
         Of each group of tensors (``"vqvae"``, ``"vocoder"``).
     summary : Mapping
         Of its training.
-    parameters : int
-        Weights of the model, without what only training uses.
+    parameters : Mapping
+        Weights of each group, without what only training uses.
     vocoder : Path or None
         File of the vocoder, where it is another one.
     """
 
     config: Mapping[str, Any]
     summary: Mapping[str, Any]
-    parameters: int
+    parameters: Mapping[str, int]
     vocoder: Path | None
 
 
@@ -79,22 +81,38 @@ def describe(path: Path) -> Description:
     if not isinstance(config, dict) or Path(vocoder).name != vocoder:
         raise InvalidInput(f"{path} is not a checkpoint of codecbench train: its metadata are damaged")
     _check_bounds(config, str(path))
-    used = (shape for name, shape in shapes.items() if not name.endswith(TRAINING_ONLY))
-    return Description(
-        config, summary, sum(map(_product, used)), path.with_name(vocoder) if vocoder else None
-    )
+    parameters: dict[str, int] = {}
+    for name, shape in shapes.items():
+        if not name.endswith(TRAINING_ONLY):
+            group = name.partition(".")[0]
+            parameters[group] = parameters.get(group, 0) + math.prod(shape)
+    return Description(config, summary, parameters, path.with_name(vocoder) if vocoder else None)
+
+
+def synthesis(description: Description, path: Path) -> SynthesisConfig:
+    """Return how the samples of a checkpoint are made.
+
+    Raises
+    ------
+    InvalidInput
+        If its table `synthesis` has values that are unknown or out of bounds.
+    """
+    try:
+        return build(SynthesisConfig, description.config.get("synthesis", {}), "synthesis")
+    except InvalidInput as error:
+        raise InvalidInput(f"{path}: {error}") from error
 
 
 def token_id(tensors: Mapping[str, Tensor]) -> str:
     """Return the SHA-256 (hexadecimal) of those of a VQ-VAE's tensors that make its tokens.
 
-    Two checkpoints with the same one read each other's bytes: a decoder or a vocoder may improve.
+    Two checkpoints with the same one read each other's bytes: a decoder or a vocoder may improve.  Names are
+    those of the first files, which knew one height of patches only.
     """
     from codecbench_spc.model.checkpoint import tensors_sha256
 
-    return tensors_sha256(
-        {name: tensor for name, tensor in tensors.items() if not name.startswith(AFTER_TOKENS)}
-    )
+    making = {name: tensor for name, tensor in tensors.items() if not name.startswith(AFTER_TOKENS)}
+    return tensors_sha256({name.replace("embed.0.", "embed."): tensor for name, tensor in making.items()})
 
 
 def digest(path: Path) -> str:
@@ -118,10 +136,3 @@ def _check_bounds(value: object, where: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _check_bounds({"": item}, where)
-
-
-def _product(shape: list[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

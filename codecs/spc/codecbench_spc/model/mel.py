@@ -31,6 +31,9 @@ LOG_FLOOR = 1e-5
 SILENCE = math.log(LOG_FLOOR)
 """Log-mel value of digital silence."""
 
+EXACT_STEPS = 1024
+"""Steps a natural logarithm of the grid on which decoded mels lie."""
+
 
 def hz_to_mel(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Slaney's mel scale: linear below 1000 Hz (15 mel), logarithmic above."""
@@ -109,3 +112,8 @@ def mel_of_padded(padded: Tensor) -> Tensor:
 def log_mel(wave: Tensor) -> Tensor:
     """Log-mel spectrogram `[B, 80, T]` of whole waves `[B, n]` with samples in [-1, 1] at 16 kHz."""
     return mel_of_padded(pad_wave(wave))
+
+
+def exact_mel(mel: Tensor) -> Tensor:
+    """A log-mel computed in float64, put on a grid: the same numbers however it was cut or summed."""
+    return torch.round(mel * EXACT_STEPS) / EXACT_STEPS

@@ -113,7 +113,7 @@ def check_bits(bits: int) -> None:
 
 
 class PatchVQ(nn.Module):
-    """One token for each patch from one nested codebook, shared by all places.
+    """One token for each patch from one codebook, shared by all places.
 
     Parameters
     ----------
@@ -123,22 +123,33 @@ class PatchVQ(nn.Module):
         Dimension in which codes are compared (factorised codes: a linear map leads there and back).
     size : int
         Codes in all, `2^12`.
+    nested : bool
+        Whether the lower rates use the first codes of the one codebook, or codebooks of their own.
     """
 
-    def __init__(self, channels: int, width: int, size: int) -> None:
+    def __init__(self, channels: int, width: int, size: int, nested: bool = True) -> None:
         super().__init__()
+        self.nested = nested
         self.inward = nn.Linear(channels, width)
         self.outward = nn.Linear(width, channels)
         self.codebook = Codebook(size, width)
+        self.lower_bits = [bits for bits in TOKEN_BITS if not nested and 1 << bits < size]
+        self.lower = nn.ModuleList(Codebook(1 << bits, width) for bits in self.lower_bits)
+
+    def book(self, bits: int) -> Codebook:
+        """The codebook of a rate."""
+        book = self.lower[self.lower_bits.index(bits)] if bits in self.lower_bits else self.codebook
+        assert isinstance(book, Codebook)
+        return book
 
     def encode(self, z: Tensor, bits: int) -> Tensor:
         """`[B, C, F, T]` -> codes `[B, F, T]`."""
         vectors = self.inward(z.permute(0, 2, 3, 1))
-        return self.codebook.assign(vectors.flatten(0, 2), 1 << bits).view(vectors.shape[:3])
+        return self.book(bits).assign(vectors.flatten(0, 2), 1 << bits).view(vectors.shape[:3])
 
-    def decode(self, codes: Tensor) -> Tensor:
+    def decode(self, codes: Tensor, bits: int) -> Tensor:
         """Codes `[B, F, T]` -> `[B, C, F, T]`."""
-        out: Tensor = self.outward(self.codebook.lookup(codes)).permute(0, 3, 1, 2)
+        out: Tensor = self.outward(self.book(bits).lookup(codes)).permute(0, 3, 1, 2)
         return out
 
     def bypass(self, z: Tensor) -> Tensor:
@@ -151,16 +162,21 @@ class PatchVQ(nn.Module):
         vectors = self.inward(z.permute(0, 2, 3, 1))
         flat = vectors.detach()
         if self.training:
-            self.codebook.start(flat.flatten(0, 2))
+            for value in TOKEN_BITS:
+                self.book(value).start(flat.flatten(0, 2))
         codes = torch.empty(vectors.shape[:3], dtype=torch.long, device=z.device)
+        quantized = torch.empty_like(flat)
         for value in TOKEN_BITS:
             rows = bits == value
             if bool(rows.any()):
-                chosen = self.codebook.assign(flat[rows].flatten(0, 2), 1 << value)
+                book, assigned = self.book(value), flat[rows].flatten(0, 2)
+                chosen = book.assign(assigned, 1 << value)
                 codes[rows] = chosen.view(-1, *vectors.shape[1:3])
-        quantized = self.codebook.lookup(codes)
+                quantized[rows] = book.lookup(codes[rows])
+                if self.training and not self.nested:
+                    book.learn(assigned, chosen)
         commitment = (vectors - quantized).square().mean()
-        if self.training:
+        if self.training and self.nested:
             self.codebook.learn(flat.flatten(0, 2), codes.flatten())
         out: Tensor = self.outward(vectors + (quantized - vectors).detach()).permute(0, 3, 1, 2)
         return out, codes, commitment
@@ -224,9 +240,9 @@ class ResidualVQ(nn.Module):
             residual = residual - book.lookup(codes[-1])
         return torch.stack(codes, dim=1)
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes `[B, N, T]` -> `[B, C, F, T]`."""
-        books = self.stack(codes.shape[1])
+    def decode(self, codes: Tensor, bits: int) -> Tensor:
+        """Codes `[B, N, T]` -> `[B, C, F, T]`, with `N = books_at(bits)`."""
+        books = self.stack(self.books_at(bits))
         parts = [book.lookup(index) for book, index in zip(books, codes.unbind(1), strict=True)]
         return self.map(torch.stack(parts).sum(dim=0))
 

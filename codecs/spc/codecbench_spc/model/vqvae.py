@@ -6,17 +6,22 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from codecbench.errors import InvalidInput
 from codecbench_spc.model.layers import CausalConv2d, ConvNextBlock, StreamState, channels_last
 from codecbench_spc.model.mel import MEL_BANDS, PATCH_FRAMES, SILENCE
-from codecbench_spc.model.quantizer import PatchVQ, ResidualVQ, check_bits
-from codecbench_spc.model.vocoder import MEL_MEAN, MEL_SCALE
+from codecbench_spc.model.quantizer import TOKEN_BITS, PatchVQ, ResidualVQ, check_bits
+from codecbench_spc.model.vocoder import MEL_MEAN, MEL_SCALE, normalised
 
-PATCH_BANDS = 4
-ROWS = MEL_BANDS // PATCH_BANDS
+ROWS = 20
+"""Tokens of a column."""
+
 ENCODE_AT_ONCE = 128
 """Mel frames that `VQVAE.encode` takes at a time, whole patches."""
+
+DECODE_AT_ONCE = 32
+"""Columns of tokens that `VQVAE.decode` takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,14 @@ class VqvaeConfig:
         Codes of the one codebook and the dimension in which they are compared.
     books, book_size, column_width : int
         Of the residual quantizer.
+    mixing : int
+        Channels over which a perceptron mixes all rows of a column after each block; 0: none.
+    patch_bands : tuple of pairs of int
+        Height of a patch in mel bands, and how many rows have it, from the lowest band up: 20 rows and 80
+        bands in all.
+    nested : bool
+        Whether the lower rates use the first codes of the one codebook.  If not, each rate has a codebook,
+        and vectors of its own that tell encoder and decoder the rate.
     """
 
     quantizer: str = "patch"
@@ -51,6 +64,41 @@ class VqvaeConfig:
     books: int = 30
     book_size: int = 256
     column_width: int = 128
+    mixing: int = 0
+    patch_bands: tuple[tuple[int, int], ...] = ((4, 20),)
+    nested: bool = True
+
+    def __post_init__(self) -> None:
+        rows = sum(count for _, count in self.patch_bands)
+        bands = sum(height * count for height, count in self.patch_bands)
+        if (rows, bands) != (ROWS, MEL_BANDS):
+            raise InvalidInput(
+                f"vqvae: patch_bands {self.patch_bands} make {rows} rows of {bands} bands, "
+                f"not {ROWS} of {MEL_BANDS}"
+            )
+
+
+class RowMixing(nn.Module):
+    """Lets the rows of a column see one another: a perceptron over few channels of all of them.
+
+    What it adds to the map is nothing at first, so that a model can grow by it.
+    """
+
+    def __init__(self, channels: int, narrow: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels, eps=1e-6)
+        self.inward = nn.Linear(channels, narrow)
+        self.mix = nn.Linear(ROWS * narrow, ROWS * narrow)
+        self.outward = nn.Linear(narrow, channels)
+        nn.init.zeros_(self.outward.weight)
+        nn.init.zeros_(self.outward.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, 20, T]` -> `[B, C, 20, T]`."""
+        y = self.inward(self.norm(x.permute(0, 3, 2, 1)))
+        mixed: Tensor = functional.gelu(self.mix(y.flatten(2)))
+        out: Tensor = x + self.outward(mixed.reshape(*mixed.shape[:2], ROWS, -1)).permute(0, 3, 2, 1)
+        return out
 
 
 class Grid(nn.Module):
@@ -59,16 +107,26 @@ class Grid(nn.Module):
     def __init__(self, config: VqvaeConfig, blocks: int, kernel: tuple[int, int]) -> None:
         super().__init__()
         self.row = nn.Parameter(torch.zeros(config.channels, ROWS, 1))
+        self.rates: nn.Parameter | None = None
+        if not config.nested:
+            self.rates = nn.Parameter(torch.zeros(len(TOKEN_BITS), config.channels, ROWS, 1))
         self.blocks = nn.ModuleList(
             ConvNextBlock(config.channels, config.expansion * config.channels, kernel, 1.0 / blocks)
             for _ in range(blocks)
         )
+        self.mixers = nn.ModuleList(
+            RowMixing(config.channels, config.mixing) for _ in range(blocks if config.mixing else 0)
+        )
 
-    def forward(self, x: Tensor, state: StreamState | None = None) -> Tensor:
-        """`[B, C, 20, T/4]` -> `[B, C, 20, T/4]`."""
+    def forward(self, x: Tensor, rate: Tensor | int, state: StreamState | None = None) -> Tensor:
+        """`[B, C, 20, T/4]` -> `[B, C, 20, T/4]`; `rate` is an index of `TOKEN_BITS`, or one an item."""
         x = x + self.row
-        for block in self.blocks:
+        if self.rates is not None:
+            x = x + self.rates[rate]
+        for number, block in enumerate(self.blocks):
             x = block(x, state)
+            if self.mixers:
+                x = self.mixers[number](x)
         return x
 
 
@@ -82,40 +140,47 @@ class VQVAE(nn.Module):
     Notes
     -----
     Patch `p` is encoded from frames up to `4 p + 3` and decoded from tokens up to `p`.  With a `StreamState`
-    (one for each direction) chunks of whole patches give what the whole does.  `model.double().encode` makes
-    tokens that do not depend on how the input is cut or on the machine's order of summation.
+    (one for each direction) chunks of whole patches give what the whole does.  `model.double()` makes tokens,
+    and mels rounded by `mel.exact_mel`, that do not depend on how the input is cut or on the machine's order
+    of summation.
     """
 
     def __init__(self, config: VqvaeConfig) -> None:
         super().__init__()
         self.config = config
-        channels, patch = config.channels, (PATCH_BANDS, PATCH_FRAMES)
-        self.embed = CausalConv2d(1, channels, patch, stride=patch)
+        channels, heights = config.channels, [height for height, _ in config.patch_bands]
+        patches = [(height, PATCH_FRAMES) for height in heights]
+        self.embed = nn.ModuleList(CausalConv2d(1, channels, patch, stride=patch) for patch in patches)
         self.encoder = Grid(config, config.encoder_blocks, config.encoder_kernel)
         self.encoder_norm = nn.LayerNorm(channels, eps=1e-6)
         self.quantizer: PatchVQ | ResidualVQ = build_quantizer(config)
         self.decoder = Grid(config, config.decoder_blocks, config.decoder_kernel)
         self.decoder_norm = nn.LayerNorm(channels, eps=1e-6)
-        self.last = nn.Linear(channels, PATCH_BANDS * PATCH_FRAMES)
+        self.last = nn.ModuleList(nn.Linear(channels, height * PATCH_FRAMES) for height in heights)
         channels_last(self)
 
-    def analyse(self, mel: Tensor, state: StreamState | None = None) -> Tensor:
-        """Map before quantization: `[B, 80, T]` -> `[B, C, 20, T/4]`."""
+    def analyse(self, mel: Tensor, rate: Tensor | int, state: StreamState | None = None) -> Tensor:
+        """Map before quantization: `[B, 80, T]` -> `[B, C, 20, T/4]`; `rate` as in `Grid`."""
         if mel.shape[1] != MEL_BANDS or mel.shape[2] % PATCH_FRAMES:
             raise InvalidInput(
                 f"log-mel frames [B, 80, T] with T a multiple of 4 are needed, not {list(mel.shape)}"
             )
-        x = self.embed(((mel - MEL_MEAN) / MEL_SCALE)[:, None], state)
-        x = self.encoder(x, state)
+        bands = [height * rows for height, rows in self.config.patch_bands]
+        parts = torch.split(normalised(mel)[:, None], bands, dim=2)
+        x = torch.cat([embed(part, state) for embed, part in zip(self.embed, parts, strict=True)], dim=2)
+        x = self.encoder(x, rate, state)
         normal: Tensor = self.encoder_norm(x.permute(0, 2, 3, 1))
         return normal.permute(0, 3, 1, 2)
 
-    def synthesise(self, z: Tensor, state: StreamState | None = None) -> Tensor:
-        """Log-mel of a quantized map: `[B, C, 20, T/4]` -> `[B, 80, T]`."""
-        x = self.decoder(z, state).permute(0, 2, 3, 1)
-        patches: Tensor = self.last(self.decoder_norm(x)).unflatten(3, (PATCH_BANDS, PATCH_FRAMES))
-        mel = patches.permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2)
-        return mel * MEL_SCALE + MEL_MEAN
+    def synthesise(self, z: Tensor, rate: Tensor | int, state: StreamState | None = None) -> Tensor:
+        """Log-mel of a quantized map: `[B, C, 20, T/4]` -> `[B, 80, T]`; `rate` as in `Grid`."""
+        x = self.decoder_norm(self.decoder(z, rate, state).permute(0, 2, 3, 1))
+        parts = torch.split(x, [rows for _, rows in self.config.patch_bands], dim=1)
+        mels = []
+        for last, part in zip(self.last, parts, strict=True):
+            patches: Tensor = last(part).unflatten(3, (-1, PATCH_FRAMES))
+            mels.append(patches.permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2))
+        return torch.cat(mels, dim=1) * MEL_SCALE + MEL_MEAN
 
     def encode(self, mel: Tensor, bits: int = 12, state: StreamState | None = None) -> Tensor:
         """Tokens of a log-mel spectrogram.
@@ -138,11 +203,19 @@ class VQVAE(nn.Module):
         # A second at a time stays in the processor's cache: twice as fast, and memory stays bounded.
         state = StreamState() if state is None else state
         parts = torch.split(mel, ENCODE_AT_ONCE, dim=2)
-        return torch.cat([self.quantizer.encode(self.analyse(part, state), bits) for part in parts], dim=2)
+        rate = TOKEN_BITS.index(bits)
+        codes = [self.quantizer.encode(self.analyse(part, rate, state), bits) for part in parts]
+        return torch.cat(codes, dim=2)
 
-    def decode(self, codes: Tensor, state: StreamState | None = None) -> Tensor:
+    def decode(self, codes: Tensor, bits: int = 12, state: StreamState | None = None) -> Tensor:
         """Log-mel spectrogram `[B, 80, T]` of tokens as `encode` gives them, not below silence."""
-        return self.synthesise(self.quantizer.decode(codes), state).clamp(min=SILENCE)
+        check_bits(bits)
+        rate = TOKEN_BITS.index(bits)
+        state = StreamState() if state is None else state
+        parts = torch.split(codes, DECODE_AT_ONCE, dim=2)
+        return torch.cat(
+            [self.synthesise(self.quantizer.decode(part, bits), rate, state) for part in parts], dim=2
+        ).clamp(min=SILENCE)
 
     def forward(
         self, mel: Tensor, bits: Tensor | int = 12, quantize: bool = True
@@ -152,15 +225,15 @@ class VQVAE(nn.Module):
         `bits` may be a tensor `[B]`: each item of the batch is then coded with its own.  Without `quantize`
         (the first steps, before the codebooks start from data) codes are empty and the commitment is 0.
         """
-        z = self.analyse(mel)
+        each = torch.as_tensor(bits, device=mel.device).expand(len(mel))
+        rate = torch.stack([each == value for value in TOKEN_BITS]).long().argmax(dim=0)
+        z = self.analyse(mel, rate)
         codes, commitment = mel.new_zeros(0, dtype=torch.long), mel.new_zeros(())
         if quantize:
-            z, codes, commitment = self.quantizer(
-                z, torch.as_tensor(bits, device=mel.device).expand(len(mel))
-            )
+            z, codes, commitment = self.quantizer(z, each)
         else:
             z = self.quantizer.bypass(z)
-        mel_hat = self.synthesise(z)
+        mel_hat = self.synthesise(z, rate)
         error = mel_hat - mel
         return (
             mel_hat,
@@ -172,7 +245,7 @@ class VQVAE(nn.Module):
 def build_quantizer(config: VqvaeConfig) -> PatchVQ | ResidualVQ:
     """The quantizer that the recipe names."""
     if config.quantizer == "patch":
-        return PatchVQ(config.channels, config.code_width, config.codebook_size)
+        return PatchVQ(config.channels, config.code_width, config.codebook_size, config.nested)
     if config.quantizer == "residual":
         return ResidualVQ(
             config.channels,

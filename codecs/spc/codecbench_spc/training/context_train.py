@@ -218,10 +218,9 @@ def tokens_of(vqvae: VQVAE, wave: NDArray[np.float32]) -> dict[int, Codes]:
     """Return the tokens of a wave at each rate, int64 [20, T] by bits; in float32, which training allows."""
     from codecbench_spc.model.mel import log_mel
 
-    map_ = vqvae.analyse(log_mel(torch.from_numpy(wave)[None]))
-    size = vqvae.config.codebook_size
-    offered = [bits for bits in RATES if 1 << bits <= size]
-    return {bits: vqvae.quantizer.encode(map_, bits)[0].numpy() for bits in offered}
+    mel = log_mel(torch.from_numpy(wave)[None])
+    offered = [bits for bits in RATES if 1 << bits <= vqvae.config.codebook_size]
+    return {bits: vqvae.encode(mel, bits)[0].numpy() for bits in offered}
 
 
 def training_grids(

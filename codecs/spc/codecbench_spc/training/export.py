@@ -40,7 +40,7 @@ def export(recipe: Recipe, stage: str, folder: Path, to: Path | None = None) -> 
     if "vqvae_average" in groups:
         checkpoint.save(
             codec,
-            {"vqvae": as_table(recipe.vqvae)},
+            {"vqvae": as_table(recipe.vqvae), "synthesis": as_table(recipe.synthesis)},
             {"vqvae": shipped(groups["vqvae_average"])},
             with_earlier(codec, summary),
             vocoder if vocoder.is_file() else None,

@@ -1,223 +1,35 @@
-"""Training: the stages of a recipe in their order, each one plain loop, on Lightning Fabric."""
+"""Training: one plain loop for every stage, on Lightning Fabric; read it from here to the bottom.
+
+`run_stage` is the loop.  What a step does is in `stage_vqvae` and `stage_vocoder`, what a run leaves in
+`keep`, what it is made of in `recipe`.
+"""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import soundfile
 import torch
 from lightning.fabric import Fabric
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from codecbench.errors import InvalidInput
 from codecbench_spc.model import checkpoint, header
-from codecbench_spc.model.mel import SAMPLE_RATE_HZ
-from codecbench_spc.training.data import SpeechBatches, SpeechCache, validation_waves
+from codecbench_spc.training.data import SpeechBatches
 from codecbench_spc.training.export import export
-from codecbench_spc.training.recipe import Recipe, StageConfig, as_table
+from codecbench_spc.training.keep import Keeper, Log, Progress, load_state
+from codecbench_spc.training.recipe import Recipe, StageConfig
 from codecbench_spc.training.stage import Stage, Transform
-from codecbench_spc.training.stage_joint import JointStage
-from codecbench_spc.training.stage_vocoder import VocoderStage
+from codecbench_spc.training.stage_vocoder import JointStage, VocoderStage
 from codecbench_spc.training.stage_vqvae import VqvaeStage, reconstruct
-from codecbench_spc.training.state import Progress, load_state, save_state
-from codecbench_spc.training.validate import Wave
 
 LOG_EVERY = 25
-Say = Callable[[str], None]
-
-
-def launch(
-    recipe: Recipe,
-    folder: Path,
-    *,
-    stages: Sequence[str],
-    resume: Path | None = None,
-    warm_start: Sequence[Path] = (),
-    accelerator: str = "auto",
-    devices: int = 1,
-    threads: int = 0,
-    quiet: bool = False,
-) -> None:
-    """Start Fabric on one or several devices and `train`."""
-    if threads:
-        torch.set_num_threads(threads)
-    # Denormal numbers, common in fading signals, slow a CPU down by a factor of ten or more.
-    torch.set_flush_denormal(True)
-    # Each step uses some of the discriminators only, so some parameters have no gradient.
-    strategy = "ddp_find_unused_parameters_true" if devices > 1 else "auto"
-    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy)
-    fabric.launch()
-    train(fabric, recipe, folder, stages=stages, resume=resume, warm_start=warm_start, quiet=quiet)
-
-
-def train(
-    fabric: Fabric,
-    recipe: Recipe,
-    folder: Path,
-    *,
-    stages: Sequence[str] = (),
-    resume: Path | None = None,
-    warm_start: Sequence[Path] = (),
-    quiet: bool = False,
-) -> None:
-    """Run the stages of a recipe; after each, write the checkpoints of its best validation into `folder`.
-
-    Parameters
-    ----------
-    fabric : Fabric
-    recipe : Recipe
-    folder : Path
-        Of the run: logs, states and checkpoints.
-    stages : sequence of str
-        Only these; empty: all of the recipe's order.
-    resume : Path, optional
-        A training state of the first stage, or a folder with one, to go on from exactly.
-    warm_start : sequence of Path
-        Checkpoints whose weights the first stage starts from; the optimisers start anew.
-    quiet : bool
-        No progress bar.
-    """
-    for name in stages or recipe.order:
-        if name not in recipe.stages:
-            raise InvalidInput(f"the recipe {recipe.name!r} has no table [stages.{name}]")
-        torch.manual_seed(recipe.seed)
-        stage = build_stage(fabric, recipe, name, folder)
-        state = resume / f"{name}.state.safetensors" if resume and resume.is_dir() else resume
-        if state is not None and not state.is_file():
-            raise InvalidInput(f"no training state {state} to resume from; leave out --resume to begin anew")
-        if state is None:
-            start_from(stage, warm_start or [path for path in finished(recipe, folder) if path.is_file()])
-        run_stage(fabric, recipe, name, stage, folder, resume=state, quiet=quiet)
-        if fabric.is_global_zero:
-            export(recipe, name, folder)
-        fabric.barrier()
-        resume, warm_start = None, ()
-
-
-def finished(recipe: Recipe, folder: Path) -> list[Path]:
-    """Where the stages before this one left their weights."""
-    return [folder / f"{name}.safetensors" for name in (recipe.codec, "vocoder", "discriminators")]
-
-
-def build_stage(fabric: Fabric, recipe: Recipe, name: str, folder: Path) -> Stage:
-    """The stage of that name."""
-    config = recipe.stages[name]
-    if name == "vocoder":
-        return VocoderStage(fabric, recipe, config, frozen_codecs(fabric, config, folder))
-    if name == "joint":
-        return JointStage(fabric, recipe, config)
-    return VqvaeStage(fabric, recipe, config)
-
-
-def frozen_codecs(fabric: Fabric, config: StageConfig, folder: Path) -> list[Transform]:
-    """The codecs whose reconstructions the vocoder hears: files of the run, of the package, or anywhere."""
-    codecs: list[Transform] = []
-    for name in config.codecs:
-        places = [folder / name, header.folder() / name, Path(name)]
-        path = next((place for place in places if place.is_file()), places[0])
-        model = checkpoint.build_vqvae(checkpoint.load(path))
-        codecs.append(partial(reconstruct, fabric.to_device(model)))
-    return codecs
-
-
-def start_from(stage: Stage, paths: Sequence[Path]) -> None:
-    """Fill the stage's modules, and their averages, from the groups of the same names in checkpoints."""
-    for path in paths:
-        for group, tensors in checkpoint.load(path).groups.items():
-            for name in (group, f"{group}_average"):
-                if name in stage.modules:
-                    checkpoint.fill(stage.modules[name], tensors, path)
-
-
-def learning_rate_scale(config: StageConfig, step: int) -> float:
-    """Share of the learning rate at a step: linear warm-up, constant, then a cosine to the final rate."""
-    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
-    begin = config.steps * (1.0 - config.decay)
-    fallen = min(1.0, max(0.0, (step - begin) / max(1.0, config.steps - begin)))
-    floor = config.final_learning_rate / config.learning_rate
-    return warm * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * fallen)))
-
-
-def set_learning_rates(stage: Stage, step: int) -> None:
-    """Give every optimiser its rate of this step."""
-    scale = learning_rate_scale(stage.config, step)
-    for name, optimizer in stage.optimizers.items():
-        critic = "discriminator" in name
-        base = stage.config.adversarial_learning_rate if critic else stage.config.learning_rate
-        for group in optimizer.param_groups:
-            group["lr"] = base * scale
-
-
-class Log:
-    """Losses and scores of a stage: CSV to read back, TensorBoard to look at, sample audio.
-
-    Of several processes the first one writes.
-    """
-
-    def __init__(self, folder: Path, stage: str, writes: bool = True) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.stage = folder, stage
-        self.board = SummaryWriter(str(folder / "tensorboard" / stage)) if writes else None
-        self.file = folder / f"{stage}.csv"
-
-    def write(self, progress: Progress, values: Mapping[str, float]) -> None:
-        """Append one row a value: step, seconds, name, value."""
-        if self.board is None:
-            return
-        with self.file.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            for name, value in values.items():
-                writer.writerow([progress.step, f"{progress.seconds:.1f}", name, f"{value:.6g}"])
-                self.board.add_scalar(f"{self.stage}/{name}", value, progress.step)
-
-    def audio(self, progress: Progress, waves: Sequence[Wave]) -> None:
-        """Replace the sample audio by the first few waves of a validation."""
-        if self.board is None:
-            return
-        for index, wave in enumerate(waves[:4]):
-            soundfile.write(self.folder / f"{self.stage}-{index}.wav", wave, SAMPLE_RATE_HZ)
-            self.board.add_audio(f"{self.stage}/{index}", wave, progress.step, SAMPLE_RATE_HZ)
-
-    def close(self) -> None:
-        """Flush the board."""
-        if self.board is not None:
-            self.board.close()
-
-
-class Keeper:
-    """Validates, and writes the newest and the best state of a stage."""
-
-    def __init__(self, fabric: Fabric, recipe: Recipe, name: str, stage: Stage, folder: Path) -> None:
-        self.fabric, self.name, self.stage, self.folder = fabric, name, stage, folder
-        self.about = {"recipe": as_table(recipe), "stage": name}
-        self.waves = validation_waves(SpeechCache(recipe.data), recipe.data)
-
-    def validate(self, progress: Progress, log: Log, say: Say) -> None:
-        """Score, log, and keep the state if it is the best so far."""
-        scores, made = self.stage.validate(self.waves)
-        log.write(progress, {f"val_{key}": value for key, value in scores.items()})
-        log.audio(progress, made)
-        if self.fabric.is_global_zero:
-            say(f"{self.name} {progress.step}: " + json.dumps({k: round(v, 4) for k, v in scores.items()}))
-        if scores["score"] > progress.best:
-            progress.best, progress.scores = scores["score"], scores
-            self.save("best", progress)
-
-    def save(self, kind: str, progress: Progress) -> None:
-        """Write `STAGE.KIND.safetensors`, optimisers included."""
-        if self.fabric.is_global_zero:
-            path = self.folder / f"{self.name}.{kind}.safetensors"
-            save_state(path, self.stage.modules, self.stage.optimizers, progress, self.about)
 
 
 def run_stage(
@@ -266,3 +78,129 @@ def one_step(fabric: Fabric, recipe: Recipe, stage: Stage, wave: Tensor, step: i
     torch.manual_seed(recipe.seed * 1_000_003 + step)
     set_learning_rates(stage, step)
     return stage.step(wave.to(fabric.device), step)
+
+
+def set_learning_rates(stage: Stage, step: int) -> None:
+    """Give every optimiser its rate of this step."""
+    scale = learning_rate_scale(stage.config, step)
+    for name, optimizer in stage.optimizers.items():
+        critic = "discriminator" in name
+        base = stage.config.adversarial_learning_rate if critic else stage.config.learning_rate
+        for group in optimizer.param_groups:
+            group["lr"] = base * scale
+
+
+def learning_rate_scale(config: StageConfig, step: int) -> float:
+    """Share of the learning rate at a step: linear warm-up, constant, then a cosine to the final rate."""
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    begin = config.steps * (1.0 - config.decay)
+    fallen = min(1.0, max(0.0, (step - begin) / max(1.0, config.steps - begin)))
+    floor = config.final_learning_rate / config.learning_rate
+    return warm * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * fallen)))
+
+
+def train(
+    fabric: Fabric,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    stages: Sequence[str] = (),
+    resume: Path | None = None,
+    warm_start: Sequence[Path] = (),
+    quiet: bool = False,
+) -> None:
+    """Run the stages of a recipe; after each, write the checkpoints of its best validation into `folder`.
+
+    Parameters
+    ----------
+    fabric : Fabric
+    recipe : Recipe
+    folder : Path
+        Of the run: logs, states and checkpoints.
+    stages : sequence of str
+        Only these; empty: all of the recipe's order.
+    resume : Path, optional
+        A training state of the first stage, or a folder with one, to go on from exactly.
+    warm_start : sequence of Path
+        Checkpoints whose weights the first stage starts from; the optimisers start anew.
+    quiet : bool
+        No progress bar.
+    """
+    for name in stages or recipe.order:
+        if name not in recipe.stages:
+            raise InvalidInput(f"the recipe {recipe.name!r} has no table [stages.{name}]")
+        torch.manual_seed(recipe.seed)
+        stage = build_stage(fabric, recipe, name, folder)
+        state = resume / f"{name}.state.safetensors" if resume and resume.is_dir() else resume
+        if state is not None and not state.is_file():
+            raise InvalidInput(f"no training state {state} to resume from; leave out --resume to begin anew")
+        if state is None:
+            start_from(stage, warm_start or [path for path in finished(recipe, folder) if path.is_file()])
+        run_stage(fabric, recipe, name, stage, folder, resume=state, quiet=quiet)
+        if fabric.is_global_zero:
+            export(recipe, name, folder)
+        fabric.barrier()
+        resume, warm_start = None, ()
+
+
+def start_from(stage: Stage, paths: Sequence[Path]) -> None:
+    """Fill the stage's modules, and their averages, from the groups of the same names in checkpoints.
+
+    With the stage's `grow` a module may have parts that the checkpoint lacks; they start at nothing.
+    """
+    for path in paths:
+        for group, tensors in checkpoint.load(path).groups.items():
+            tensors = checkpoint.current_names(tensors) if group == "vqvae" else tensors  # noqa: PLW2901
+            for name in (group, f"{group}_average"):
+                if name in stage.modules:
+                    checkpoint.fill(stage.modules[name], tensors, path, stage.config.grow)
+
+
+def build_stage(fabric: Fabric, recipe: Recipe, name: str, folder: Path) -> Stage:
+    """The stage of that name."""
+    config = recipe.stages[name]
+    if name == "vocoder":
+        return VocoderStage(fabric, recipe, config, frozen_codecs(fabric, config, folder))
+    if name == "joint":
+        return JointStage(fabric, recipe, config)
+    return VqvaeStage(fabric, recipe, config)
+
+
+def frozen_codecs(fabric: Fabric, config: StageConfig, folder: Path) -> list[Transform]:
+    """The codecs whose reconstructions the vocoder hears: files of the run, of the package, or anywhere."""
+    codecs: list[Transform] = []
+    for name in config.codecs:
+        places = [folder / name, header.folder() / name, Path(name)]
+        path = next((place for place in places if place.is_file()), places[0])
+        model = checkpoint.build_vqvae(checkpoint.load(path))
+        codecs.append(partial(reconstruct, fabric.to_device(model)))
+    return codecs
+
+
+def finished(recipe: Recipe, folder: Path) -> list[Path]:
+    """Where the stages before this one left their weights."""
+    return [folder / f"{name}.safetensors" for name in (recipe.codec, "vocoder", "discriminators")]
+
+
+def launch(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    stages: Sequence[str],
+    resume: Path | None = None,
+    warm_start: Sequence[Path] = (),
+    accelerator: str = "auto",
+    devices: int = 1,
+    threads: int = 0,
+    quiet: bool = False,
+) -> None:
+    """Start Fabric on one or several devices and `train`."""
+    if threads:
+        torch.set_num_threads(threads)
+    # Denormal numbers, common in fading signals, slow a CPU down by a factor of ten or more.
+    torch.set_flush_denormal(True)
+    # Each step uses some of the discriminators only, so some parameters have no gradient.
+    strategy = "ddp_find_unused_parameters_true" if devices > 1 else "auto"
+    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy)
+    fabric.launch()
+    train(fabric, recipe, folder, stages=stages, resume=resume, warm_start=warm_start, quiet=quiet)

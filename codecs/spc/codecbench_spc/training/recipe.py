@@ -11,9 +11,37 @@ from typing import Any
 
 from codecbench.errors import InvalidInput
 from codecbench_spc.config import build, shipped_folder
+from codecbench_spc.model.synthesis import SynthesisConfig
 from codecbench_spc.model.vocoder import VocoderConfig
 from codecbench_spc.model.vqvae import VqvaeConfig
 from codecbench_spc.training.discriminators import DiscriminatorConfig
+
+
+@dataclass(frozen=True)
+class HeardConfig:
+    """Weights of the loss `heard_l1`: where an error is heard more or less.
+
+    Attributes
+    ----------
+    floor : float
+        Of the quietest places; the loudest have one more.
+    frame : float
+        What loud frames have besides.
+    low_gain : float
+        What bands far below `low_bands` have besides, in shares.
+    low_bands : float
+        Below it, some 800 Hz, harmonics are resolved.
+    high_loss, high_bands : float
+        What bands far above `high_bands` lack, in shares.
+    """
+
+    floor: float = 0.15
+    frame: float = 0.6
+    low_gain: float = 2.5
+    low_bands: float = 22.0
+    high_loss: float = 0.4
+    high_bands: float = 52.0
+
 
 STAGES = ("vqvae", "adversarial", "vocoder", "joint")
 
@@ -82,8 +110,14 @@ class StageConfig:
         Checkpoints whose reconstructed mels a vocoder learns from, drawn alike; empty: mels of the recording.
     quantize_from : int
         First step with a quantizer: codebooks that start from a trained encoder's data stay in use.
+    codebook_decay : float
+        Of the codebooks' moving averages.  0.97 for the first stage; later ones want 0.99 or more.
+    grow : bool
+        Whether a warm start may lack parts of the model; they start at nothing.
     weights : dict
         Weight of each loss by name.
+    heard : HeardConfig
+        For the loss `heard_l1`.
     lpips_weights : str
         Safetensors file of a VGG-16, only for the loss `lpips`.
     """
@@ -106,7 +140,10 @@ class StageConfig:
     validate_every: int = 250
     save_every: int = 250
     codecs: tuple[str, ...] = ()
+    codebook_decay: float = 0.97
+    grow: bool = False
     weights: dict[str, float] = field(default_factory=dict)
+    heard: HeardConfig = field(default_factory=HeardConfig)
     lpips_weights: str = ""
 
 
@@ -124,6 +161,7 @@ class Recipe:
     patch_discriminator_channels: int = 32
     data: DataConfig = field(default_factory=DataConfig)
     vqvae: VqvaeConfig = field(default_factory=VqvaeConfig)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
     discriminators: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     stages: dict[str, StageConfig] = field(default_factory=dict)

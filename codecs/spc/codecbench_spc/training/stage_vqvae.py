@@ -10,14 +10,22 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from codecbench.codec import Wave
 from codecbench_spc.model.mel import log_mel
-from codecbench_spc.model.quantizer import TOKEN_BITS, Codebook
+from codecbench_spc.model.quantizer import TOKEN_BITS, Codebook, PatchVQ
 from codecbench_spc.model.vqvae import VQVAE
-from codecbench_spc.training import losses
+from codecbench_spc.training import heard, losses
 from codecbench_spc.training.discriminators import PatchDiscriminator
 from codecbench_spc.training.recipe import Recipe, StageConfig
-from codecbench_spc.training.stage import Average, optimizer_of
-from codecbench_spc.training.validate import Wave, mel_distance
+from codecbench_spc.training.stage import (
+    Average,
+    as_users_hear,
+    mel_distance,
+    mel_of,
+    optimizer_of,
+    overall,
+    score_waves,
+)
 
 
 class VqvaeStage:
@@ -28,10 +36,13 @@ class VqvaeStage:
     """
 
     def __init__(self, fabric: Fabric, recipe: Recipe, config: StageConfig) -> None:
-        self.fabric, self.config = fabric, config
+        self.fabric, self.config, self.synthesis = fabric, config, recipe.synthesis
         vqvae, critic = VQVAE(recipe.vqvae), PatchDiscriminator(recipe.patch_discriminator_channels)
+        for book in vqvae.modules():
+            if isinstance(book, Codebook):
+                book.decay = config.codebook_decay
         self.average = Average(fabric.to_device(vqvae), config.ema_decay)
-        self.last_layer = vqvae.last.weight
+        self.last_layer = vqvae.last[0].get_parameter("weight")
         self.modules: dict[str, nn.Module] = {"vqvae": vqvae, "mel_discriminator": critic}
         self.modules["vqvae_average"] = self.average.module
         self.optimizers: dict[str, Optimizer] = {
@@ -47,6 +58,9 @@ class VqvaeStage:
         mel = log_mel(wave)
         bits = draw_bits(len(mel), self.config.full_rate).to(mel.device)
         made, _, terms = self.vqvae(mel, bits, quantize=step >= self.config.quantize_from)
+        for name, loss in heard.losses(self.config.heard).items():
+            if self.config.weights.get(name):
+                terms[name] = loss(mel, made)
         if self.lpips is not None:
             terms["lpips"] = self.lpips(mel, made)
         logged = {}
@@ -81,21 +95,20 @@ class VqvaeStage:
         return loss
 
     def validate(self, waves: Sequence[Wave]) -> tuple[dict[str, float], list[Wave]]:
-        """Log-mel distance at each rate, and use and entropy of the codes at the full one."""
-        model = self.products()["vqvae"]
-        scores = {
-            f"mel_l1_{bits}": mel_distance(waves, partial(reconstruct, model, bits=bits), self.fabric.device)
-            for bits in TOKEN_BITS
-        }
-        codes = torch.cat([tokens(model, wave, self.fabric.device) for wave in waves], dim=1)
-        sizes = [book.size for book in model.modules() if isinstance(book, Codebook)]
-        # The one codebook serves all rows; of the residual ones, each has a row of its own.
-        rows = codes.view(1, -1) if len(sizes) == 1 else codes
-        pairs = list(zip(rows, sizes, strict=True))
-        scores["used"] = sum(len(row.unique()) / size for row, size in pairs) / len(sizes)
-        scores["entropy_bits"] = float(sum(perplexity(row, size).log2() for row, size in pairs) / len(sizes))
-        scores["score"] = -scores[f"mel_l1_{TOKEN_BITS[0]}"]
-        return scores, []
+        """Log-mel distance at each rate; STOI and PESQ-WB of what users hear; use and entropy of the codes.
+
+        STOI and PESQ-WB at the highest and the lowest rate choose what is kept.
+        """
+        model, device = self.products()["vqvae"], self.fabric.device
+        scores: dict[str, float] = {}
+        for bits in TOKEN_BITS:
+            scores[f"mel_l1_{bits}"] = mel_distance(waves, partial(reconstruct, model, bits=bits), device)
+        made, each = [], []
+        for bits in (TOKEN_BITS[0], TOKEN_BITS[-1]):
+            made.append(as_users_hear(waves, partial(reconstruct, model, bits=bits), self.synthesis, device))
+            each.append(score_waves(waves, made[-1]))
+            scores |= {f"{name}_{bits}": value for name, value in each[-1].items()}
+        return {**scores, **code_use(model, waves, device), **overall(each)}, made[0]
 
     def products(self) -> dict[str, nn.Module]:
         """The averaged VQ-VAE and the discriminator."""
@@ -112,14 +125,23 @@ def draw_bits(count: int, full_rate: float) -> Tensor:
 def reconstruct(model: nn.Module, mel: Tensor, bits: int = TOKEN_BITS[0]) -> Tensor:
     """Log-mel through the codec: `[B, 80, T]` -> `[B, 80, T]`."""
     assert isinstance(model, VQVAE)
-    return model.decode(model.encode(mel, bits))
+    return model.decode(model.encode(mel, bits), bits)
 
 
 @torch.no_grad()
-def tokens(model: nn.Module, wave: Wave, device: torch.device) -> Tensor:
-    """Tokens `[N, T/4]` of a wave at the full rate."""
+def code_use(model: nn.Module, waves: Sequence[Wave], device: torch.device) -> dict[str, float]:
+    """Share of the codes that occur at the full rate, and the mean entropy of a token in bits."""
     assert isinstance(model, VQVAE)
-    return model.encode(log_mel(torch.from_numpy(wave)[None].to(device)))[0]
+    codes = torch.cat([model.encode(mel_of(wave, device))[0] for wave in waves], dim=1)
+    quantizer = model.quantizer
+    books = [quantizer.codebook] if isinstance(quantizer, PatchVQ) else quantizer.stack(len(codes))
+    # The one codebook serves all rows; of the residual ones, each has a row of its own.
+    rows = codes.view(1, -1) if isinstance(quantizer, PatchVQ) else codes
+    pairs = [(row, book.size) for row, book in zip(rows, books, strict=True)]
+    return {
+        "used": sum(len(row.unique()) / size for row, size in pairs) / len(pairs),
+        "entropy_bits": float(sum(perplexity(row, size).log2() for row, size in pairs) / len(pairs)),
+    }
 
 
 def perplexity(codes: Tensor, size: int) -> Tensor:
