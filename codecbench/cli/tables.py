@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from codecbench.cli.progress import note
-from codecbench.errors import StorageError
 from codecbench.files import write_atomically
 from codecbench.store.layout import TABLE, is_own_table
 from codecbench.store.store import Run
@@ -35,10 +35,10 @@ def write_table(run: Run) -> pd.DataFrame:
     if path.exists() and not is_own_table(path):
         note(f"{path} is no table of a run and was not replaced; move it away, or export --csv FILE")
         return table
-    try:
-        write_atomically(path, csv_safe(table).to_csv(index=False, lineterminator="\n"))
-    except StorageError as error:
-        note(f"{TABLE} was not written: {error}")
+    if not os.access(run.out, os.W_OK):
+        note(f"{TABLE} was not written: {run.out} is read-only")
+        return table
+    write_atomically(path, csv_safe(table).to_csv(index=False, lineterminator="\n"))
     return table
 
 

@@ -7,9 +7,11 @@ finished folder appears in one rename, and a lock keeps a second process waiting
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import time
 import zipfile
@@ -37,6 +39,11 @@ ATTEMPTS = 5
 PATIENCE_S = 2.0
 _CHUNK_BYTES = 1 << 18
 _PARTIAL = "transfer.part"
+_DAMAGE = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError,
+    NotImplementedError, OverflowError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What the standard library raises for damaged archives: for encryption and empty names, too."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +194,7 @@ def _unpack(file: Path, staging: Path, archive: Archive) -> None:
                             f"archive unpacks to more than {archive.unpacked_limit_bytes} bytes"
                         )
                     output.write(chunk)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGE as error:
         raise Unavailable(f"archive is damaged ({error})", "report it: its hash was right") from None
 
 

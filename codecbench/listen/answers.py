@@ -129,7 +129,9 @@ def _read_key(path: Path) -> dict[str, Any]:
     try:
         found = read_json(path, _check_key, "the key of a listening test", "give the key.json of its export")
     except (FileNotFoundError, NotADirectoryError):
-        raise InvalidInput(f"{path}: no such file; give the key.json of the test's export") from None
+        raise InvalidInput(
+            f"{path}: not the key of a listening test: no such file; give the key.json of its export"
+        ) from None
     return cast(dict[str, Any], found)
 
 

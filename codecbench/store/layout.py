@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from codecbench.names import safe_name
+from codecbench.names import MOST_BYTES, safe_name
 
 RECORDS = "records.jsonl"
 MANIFEST = "manifest.json"
@@ -15,12 +16,19 @@ _TABLE_HEAD = b"codec,point,nominal_kbps,"
 
 def audio_path(codec: str, point: str, utterance: str) -> str:
     """Return where decoded speech is kept, below the run's folder; safe on every file system."""
-    return f"{AUDIO}/{safe_name(codec)}@{safe_name(point)}/{safe_name(utterance)}.flac"
+    return f"{AUDIO}/{_safe(codec)}@{_safe(point)}/{_safe(utterance)}.flac"
 
 
 def reference_path(utterance: str) -> str:
     """Return where a reference is kept, below the run's folder."""
-    return f"{AUDIO}/reference/{safe_name(utterance)}.flac"
+    return f"{AUDIO}/reference/{_safe(utterance)}.flac"
+
+
+def _safe(name: str) -> str:
+    """Return a name as a file name; labels and points are plain but for their colon, others get a hash."""
+    if re.search(r"[^\w.+:/-]", name) or len(name.encode()) > MOST_BYTES:
+        return safe_name(name)
+    return re.sub(r"[:/]+", "-", name).lstrip(".") or "-"
 
 
 def is_own_table(path: Path) -> bool:

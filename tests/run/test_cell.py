@@ -169,8 +169,7 @@ def test_speech_is_kept_before_the_record(outcomes, tmp_path: Path) -> None:
 
 def test_paths_of_kept_speech_are_safe() -> None:
     assert audio_path("spc:best", "7.5", "a") == "audio/spc-best@7.5/a.flac"
-    path = Path(audio_path("../x", "..", "../../etc/passwd"))
-    assert len(path.parts) == 3 and ".." not in path.parts
+    assert audio_path("../x", "..", "../../etc/passwd") == "audio/-x@-/-..-etc-passwd.flac"
     assert audio_path("folder:a b", "6", "a") != audio_path("folder:a-b", "6", "a")
     assert max(map(len, audio_path("x" * 300, "y" * 300, "z" * 300).split("/"))) < 255
 
