@@ -6,6 +6,36 @@ and exits with a non-zero status.  Anything that is not a `CodecBenchError` is a
 
 from __future__ import annotations
 
+LONGEST = 1000
+"""Characters of a message; what a library says can be megabytes."""
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """Return a text as one line that can be printed and stored anywhere.
+
+    White space becomes single spaces.  What does not print (terminal escapes, lone surrogates, marks that
+    turn the direction of writing) is spelled out as in Python source.  What is too long is cut, its length
+    given.
+    """
+    # Cut first: a message of megabytes must not be worked on as a whole.
+    line = " ".join(text[: 4 * longest].split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    if len(text) <= 4 * longest and len(line) <= longest:
+        return line
+    return f"{line[:longest]}... ({len(text)} characters)"
+
+
+def told(error: BaseException) -> str:
+    """Return an error of anybody's code as one line: its own where it is one of ours, else with its type."""
+    try:
+        text = one_line(str(error))
+    except Exception:
+        text = ""  # an error whose own message raises
+    if isinstance(error, CodecBenchError) and text:
+        return text
+    name = one_line(type(error).__name__, 100)
+    return f"{name}: {text}" if text else name
+
 
 class CodecBenchError(Exception):
     """Base of all errors that are reported in one line, without a traceback."""
@@ -37,6 +67,26 @@ class Unavailable(CodecBenchError):
 
     def __reduce__(self) -> tuple[type[Unavailable], tuple[str, str]]:
         return type(self), (self.reason, self.remedy)
+
+
+class ContractBroken(Unavailable):
+    """A plugin is not what it must be to enter a run; the message is for its author.
+
+    It counts as unavailable, so that everything else of a run goes on.
+    """
+
+    def __init__(
+        self, reason: str, remedy: str = "tell its author; docs/plugins.md says what is wanted"
+    ) -> None:
+        super().__init__(reason, remedy)
+
+
+class BadReturn(CodecBenchError):
+    """What a plugin returned is not what its contract says; only that cell or score fails."""
+
+
+class PluginStopped(CodecBenchError):
+    """A plugin tried to end the process (``sys.exit``) or to interrupt it; that is an error of its own."""
 
 
 class Unscorable(CodecBenchError):

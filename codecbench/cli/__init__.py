@@ -12,13 +12,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 import codecbench
 from codecbench import registry
-from codecbench.errors import CodecBenchError
+from codecbench.errors import CodecBenchError, one_line, told
+from codecbench.guard import to_stderr
 
 COMMANDS = {
     "run": "codecbench.cli.run:run",
@@ -53,10 +53,9 @@ class Commands(click.Group):
         if name not in registry.names(registry.COMMANDS):
             return None
         try:
-            plugin: Any = registry.load(registry.COMMANDS, name)
+            return registry.command(name)
         except CodecBenchError as error:
             return _broken(name, error)
-        return plugin if isinstance(plugin, click.Command) else plugin()
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -78,7 +77,10 @@ def cli(debug: bool) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
-    sys.exit(status_of(list(sys.argv[1:] if argv is None else argv)))
+    status = status_of(list(sys.argv[1:] if argv is None else argv))
+    # What libraries print at exit is not part of the output.
+    to_stderr()
+    sys.exit(status)
 
 
 def status_of(argv: list[str]) -> int:
@@ -98,9 +100,8 @@ def status_of(argv: list[str]) -> int:
     except CodecBenchError as error:
         return _fail(str(error), 1, error)
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"
         return _fail(
-            f"a defect of this program or a plugin: {text}; run codecbench --debug ... and report it",
+            f"a defect of this program or a plugin: {told(error)}; run codecbench --debug ... and report it",
             1,
             error,
         )
@@ -110,7 +111,7 @@ def status_of(argv: list[str]) -> int:
 def _fail(message: str, status: int, error: Exception | None = None) -> int:
     if error is not None and os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
-    click.echo("codecbench: " + " ".join(message.split()), err=True)
+    click.echo("codecbench: " + one_line(message), err=True)
     return status
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from codecbench import audio, registry
+from codecbench import audio, calls, contract, registry
 from codecbench.cli.progress import note
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.container import SUFFIX, Header, pack, unpack
@@ -35,16 +35,16 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
     """Code audio FILES into one .cbn file each."""
     name, codec, point = _codec_and_point(spec)
     targets = _targets(files, to, SUFFIX, overwrite)
-    codec.check()
-    codec.open(device)
+    contract.check_here(codec)
+    calls.open_codec(codec, device)
     for source, target in targets.items():
         wave, source_hz = audio.load(source)
         at_codec = audio.resample(wave, source_hz, codec.info.sample_rate_hz)
-        coded = codec.encode(at_codec, point)
-        own = codec.pack(coded, point)
+        coded, _ = calls.encode(codec, at_codec, point)
+        own = calls.pack(codec, coded, point)
         header = Header(
             codec=name,
-            signature=codec.signature(),
+            signature=contract.signature(codec),
             point=point.name,
             length=coded.length,
             rate_hz=codec.info.sample_rate_hz,
@@ -75,16 +75,16 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
             name = spec or header.codec
             if name not in opened:
                 opened[name] = registry.codec(name)
-                opened[name].check()
-                opened[name].open(device)
+                contract.check_here(opened[name])
+                calls.open_codec(opened[name], device)
             codec = opened[name]
             if header.own_format:
-                coded, point = codec.unpack(coded.payload)
+                coded, point = calls.unpack(codec, coded.payload)
             else:
                 _check_maker(header, codec)
-                point = codec.point(header.point)
+                point = contract.point(codec, header.point)
             _check_rate(header, codec)
-            wave = codec.decode(coded, point)
+            wave, _ = calls.decode(codec, coded, point)
         except InvalidPayload as error:
             raise InvalidPayload(f"{source}: {error}") from None
         whole = audio.resample(wave, header.rate_hz, header.source_hz)
@@ -97,7 +97,7 @@ def _codec_and_point(text: str) -> tuple[str, Codec, OperatingPoint]:
     if len(requests) != 1 or len(requests[0].points) > 1:
         raise InvalidInput(f"--codec {text!r} must name one codec and at most one point, e.g. opus@12")
     codec = registry.codec(requests[0].spec)
-    point = codec.point(requests[0].points[0]) if requests[0].points else codec.points[0]
+    point = contract.point(codec, requests[0].points[0]) if requests[0].points else codec.points[0]
     return requests[0].spec, codec, point
 
 

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from codecbench.errors import one_line
 from codecbench.store.records import Record
 
 LOG_EVERY_S = 30.0
@@ -28,7 +29,7 @@ LOG_EVERY_S = 30.0
 
 def note(text: str) -> None:
     """Say one line on stderr."""
-    click.echo("codecbench: " + " ".join(text.split()), err=True)
+    click.echo("codecbench: " + one_line(text), err=True)
 
 
 class Progress:

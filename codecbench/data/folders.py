@@ -130,8 +130,7 @@ def load_dataset(spec: str) -> Dataset:
         If the set cannot be downloaded.
     """
     if spec in registry.names(registry.DATASETS):
-        source = registry.load(registry.DATASETS, spec)()
-        dataset: Dataset = source.load()
+        dataset: Dataset = registry.dataset(spec).load()
         return dataset
     if not Path(spec).exists() and not re.search(r"[/\\.~]", spec):
         hint = registry.unknown("dataset", spec, registry.names(registry.DATASETS))

@@ -22,7 +22,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from codecbench.errors import CodecBenchError
+from codecbench.errors import CodecBenchError, told
+from codecbench.guard import guarded, to_stderr
 
 ONE_THREAD = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -171,27 +172,34 @@ class _Worker:
 
 
 def _work(connection: Connection) -> None:
-    """Answer calls until the pipe ends, which it also does when the coordinator is killed."""
+    """Answer calls until the pipe ends, which it also does when the coordinator is killed.
+
+    Whatever a task prints goes to standard error: the coordinator's standard output is for its result.
+    """
+    to_stderr()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:
-            function, arguments = connection.recv()
+            call = connection.recv_bytes()
         except (EOFError, OSError):
             return
         try:
-            connection.send(_answer(function, arguments))
+            connection.send(_answer(call))
         except OSError:
             return
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+def _answer(call: bytes) -> tuple[bool, Any]:
     try:
+        # Unpickling imports what the arguments are made of, plugins too.
+        with guarded(loading=True):
+            function, arguments = pickle.loads(call)  # noqa: S301 - from the coordinator, through our pipe
         return True, function(*arguments)
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes: would it survive the pipe?
         except Exception:
-            return False, RuntimeError(f"{type(error).__name__}: {error}")
+            return False, RuntimeError(told(error))
         return False, error
 
 
