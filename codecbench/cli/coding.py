@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from codecbench import audio, calls, contract, registry
 from codecbench.cli.progress import note
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.container import SUFFIX, Header, pack, unpack
-from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload
+from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload, Unavailable, told
 from codecbench.files import write_bytes_atomically
 from codecbench.run.plan import parse_codecs
 
@@ -35,13 +36,14 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
     """Code audio FILES into one .cbn file each."""
     name, codec, point = _codec_and_point(spec)
     targets = _targets(files, to, SUFFIX, overwrite)
-    contract.check_here(codec)
-    calls.open_codec(codec, device)
+    with _blaming(name, "opening"):
+        calls.open_codec(codec, device)
     for source, target in targets.items():
         wave, source_hz = audio.load(source)
         at_codec = audio.resample(wave, source_hz, codec.info.sample_rate_hz)
-        coded, _ = calls.encode(codec, at_codec, point)
-        own = calls.pack(codec, coded, point)
+        with _blaming(name, f"encoding {source}"):
+            coded, _ = calls.encode(codec, at_codec, point)
+            own = calls.pack(codec, coded, point)
         header = Header(
             codec=name,
             signature=contract.signature(codec),
@@ -76,7 +78,8 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
             if name not in opened:
                 opened[name] = registry.codec(name)
                 contract.check_here(opened[name])
-                calls.open_codec(opened[name], device)
+                with _blaming(name, "opening"):
+                    calls.open_codec(opened[name], device)
             codec = opened[name]
             if header.own_format:
                 coded, point = calls.unpack(codec, coded.payload)
@@ -84,7 +87,8 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
                 _check_maker(header, codec)
                 point = contract.point(codec, header.point)
             _check_rate(header, codec)
-            wave, _ = calls.decode(codec, coded, point)
+            with _blaming(name, f"decoding {source}"):
+                wave, _ = calls.decode(codec, coded, point)
         except InvalidPayload as error:
             raise InvalidPayload(f"{source}: {error}") from None
         whole = audio.resample(wave, header.rate_hz, header.source_hz)
@@ -92,11 +96,25 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
         note(f"{target}: {header.source_length / header.source_hz:.2f} s")
 
 
+@contextmanager
+def _blaming(name: str, what: str) -> Iterator[None]:
+    """Say whose fault an error of a codec is that says nothing itself."""
+    try:
+        yield
+    except (InvalidInput, InvalidPayload, Unavailable):
+        raise
+    except Exception as error:
+        raise CodecBenchError(
+            f"codec {name!r} failed {what} ({told(error)}); tell its author, or try another codec"
+        ) from error
+
+
 def _codec_and_point(text: str) -> tuple[str, Codec, OperatingPoint]:
     requests = parse_codecs(text)
     if len(requests) != 1 or len(requests[0].points) > 1:
         raise InvalidInput(f"--codec {text!r} must name one codec and at most one point, e.g. opus@12")
     codec = registry.codec(requests[0].spec)
+    contract.check_here(codec)
     point = contract.point(codec, requests[0].points[0]) if requests[0].points else codec.points[0]
     return requests[0].spec, codec, point
 

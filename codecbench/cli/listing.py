@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from codecbench import contract, registry, returned
+from codecbench import contract, plain, registry, returned
 from codecbench.errors import Unavailable, told
 from codecbench.guard import guarded
 
@@ -38,7 +38,7 @@ def list_all(kinds: tuple[str, ...], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for kind, entries in rows.items():
         console.print(_table(kind, entries))
         for row in entries:
@@ -100,9 +100,9 @@ def _metric(metric: Any) -> Row:
 
 def _dataset(source: Any) -> Row:
     return {
-        "description": source.description,
-        "licence": source.licence,
-        "size_bytes": source.size_bytes,
+        "description": returned.text(source.description, "description"),
+        "licence": returned.text(source.licence, "licence"),
+        "size_bytes": plain.whole(source.size_bytes),
     }
 
 

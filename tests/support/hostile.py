@@ -274,6 +274,7 @@ ENTERS: dict[str, tuple[Any, str]] = {
     "abstract": (Codec, "cannot be made (TypeError: Can't instantiate abstract class Codec"),
     "raises": (lambda: throw(ValueError("no")), "cannot be made (ValueError: no)"),
     "exits": (lambda: sys.exit(4), "cannot be made (SystemExit: 4 (raised by the plugin))"),
+    "markup": (made("markup", description="[/x] [bold", points=()), "points is empty"),
     "no-codec": (dict, "the entry point made dict, not a codecbench.Codec"),
     "constant": (5, "is no class or function"),
 }  # fmt: skip

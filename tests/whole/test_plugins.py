@@ -262,6 +262,15 @@ def test_a_run_among_hostile_plugins_leaves_a_readable_folder(
     assert status_of(["table", str(tmp_path / "run")]) == 0
 
 
+@pytest.mark.parametrize("fault", ["exit", "raise", "codes flat", "escape", "in place"])
+def test_encoding_a_file_says_in_one_line_whose_fault_it_is(fault: str, folder: Path, capfd: Any) -> None:
+    assert status_of(["encode", str(folder / "the-loud.wav"), "--codec", f"hostile:{fault}"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"codecbench: codec 'hostile:{fault}' failed encoding") and line.isprintable()
+    assert hostile.ENCODES[fault][1] in line and "defect" not in line
+    assert not list(folder.glob("*.cbn"))
+
+
 def test_reports_print_a_metrics_own_entry(folder: Path, tmp_path: Path) -> None:
     from codecbench.report import methods
 
