@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import multiprocessing
 import os
 import random
 import signal
@@ -226,6 +227,6 @@ def _keep_folder() -> Callable[[], None]:
 
 
 def _is_interruptible() -> bool:
-    """Say whether a `KeyboardInterrupt` can be a user's: workers ignore the signal, threads never get it."""
+    """Say whether a `KeyboardInterrupt` can be a user's: workers ignore Ctrl-C, and threads never get it."""
     in_main = threading.current_thread() is threading.main_thread()
-    return in_main and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    return in_main and multiprocessing.parent_process() is None

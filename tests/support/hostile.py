@@ -199,6 +199,8 @@ class Hostile(Good):
             return coded
         if self.fault == "turn":
             turn_everything()
+        if self.fault == "interrupt":
+            raise KeyboardInterrupt
         table = ENCODES | CASTS
         return table[self.fault][0](coded, wave) if self.fault in table else coded
 

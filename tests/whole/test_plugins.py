@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -200,12 +201,10 @@ def test_opening_may_add_variables_but_not_change_them(monkeypatch: pytest.Monke
 def test_ctrl_c_stays_the_users_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt), guarded():
         raise KeyboardInterrupt
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in workers
-    try:
-        with pytest.raises(PluginStopped, match="KeyboardInterrupt"), guarded():
-            raise KeyboardInterrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
+    monkeypatch.setattr(multiprocessing, "parent_process", object)  # as in workers
+    with pytest.raises(PluginStopped, match="KeyboardInterrupt"), guarded():
+        raise KeyboardInterrupt
+    monkeypatch.undo()
     with pytest.raises(Exception, match="full") as caught, guarded():
         raise StorageError("full")
     assert not isinstance(caught.value, StorageError)
@@ -233,7 +232,17 @@ def test_output_of_plugins_goes_to_stderr(capfd: Any, folder: Path, tmp_path: Pa
 def test_a_run_among_hostile_plugins_leaves_a_readable_folder(
     folder: Path, tmp_path: Path, capfd: Any
 ) -> None:
-    faults = ["surrogate", "escape", "long", "exit", "stop", "container nan", "codes large", "delay nan"]
+    faults = [
+        "surrogate",
+        "escape",
+        "long",
+        "exit",
+        "stop",
+        "interrupt",
+        "container nan",
+        "codes large",
+        "delay nan",
+    ]
     codecs = ",".join(["pcm", "enters-delay-nan", *(f"hostile:{fault}" for fault in faults)])
     metrics = "si-sdr,scores-escape,scores-text,measures-stoi"
     argv = [
@@ -258,7 +267,8 @@ def test_a_run_among_hostile_plugins_leaves_a_readable_folder(
     run = load_run(tmp_path / "run")
     assert (run.records["codec"] == "pcm").sum() == 5
     failed = run.failures.groupby("codec").size()
-    assert failed["hostile:exit"] == 1 and failed["hostile:delay nan"] == 5 and "pcm" not in failed
+    assert failed["hostile:exit"] == failed["hostile:interrupt"] == 1
+    assert failed["hostile:delay nan"] == 5 and "pcm" not in failed
     assert status_of(["table", str(tmp_path / "run")]) == 0
 
 
