@@ -13,14 +13,14 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 import codecbench
 from codecbench import registry
 from codecbench.cli.stopping import Stopping
-from codecbench.errors import CodecBenchError
+from codecbench.errors import CodecBenchError, told
+from codecbench.guard import to_stderr
 from codecbench.text import one_line
 
 COMMANDS = {
@@ -55,10 +55,9 @@ class Commands(click.Group):
         if name not in registry.names(registry.COMMANDS):
             return None
         try:
-            plugin: Any = registry.load(registry.COMMANDS, name)
+            return registry.command(name)
         except CodecBenchError as error:
             return _broken(name, error)
-        return plugin if isinstance(plugin, click.Command) else plugin()
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -82,7 +81,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     stopping = Stopping()
     stopping.hear()
-    sys.exit(status_of(list(sys.argv[1:] if argv is None else argv), stopping))
+    status = status_of(list(sys.argv[1:] if argv is None else argv), stopping)
+    # What libraries print at exit is not part of the output.
+    to_stderr()
+    sys.exit(status)
 
 
 def status_of(argv: list[str], stopping: Stopping | None = None) -> int:
@@ -109,9 +111,9 @@ def _explain(error: Exception) -> int:
         return 1
     if isinstance(error, CodecBenchError):
         return _fail(str(error), error)
-    text = f"{type(error).__name__}: {error}"
     return _fail(
-        f"a defect of this program or a plugin: {text}; run codecbench --debug ... and report it", error
+        f"a defect of this program or a plugin: {told(error)}; run codecbench --debug ... and report it",
+        error,
     )
 
 

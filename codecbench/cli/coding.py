@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from codecbench import audio, registry
+from codecbench import audio, calls, contract, registry
 from codecbench.cli.progress import note
 from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 from codecbench.container import SUFFIX, Header, pack, unpack
-from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload
+from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload, Unavailable, told
 from codecbench.files import write_bytes_atomically
 from codecbench.run.plan import parse_codecs
 
@@ -36,16 +37,17 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
     """Code audio FILES into one .cbn file each."""
     name, codec, point = _codec_and_point(spec)
     targets = _targets(files, to, SUFFIX, overwrite)
-    codec.check()
-    codec.open(device)
+    with _blaming(name, "opening"):
+        calls.open_codec(codec, device)
     for source, target in targets.items():
         wave, source_hz = audio.load(source)
         at_codec = audio.resample(wave, source_hz, codec.info.sample_rate_hz)
-        coded = codec.encode(at_codec, point)
-        own = codec.pack(coded, point)
+        with _blaming(name, f"encoding {source}"):
+            coded, _ = calls.encode(codec, at_codec, point)
+            own = calls.pack(codec, coded, point)
         header = Header(
             codec=name.partition(":")[0],
-            signature=codec.signature(),
+            signature=contract.signature(codec),
             point=point.name,
             length=coded.length,
             rate_hz=codec.info.sample_rate_hz,
@@ -98,22 +100,38 @@ def _plain_name(name: str) -> str:
 def _opened(name: str, device: str, opened: dict[str, Codec]) -> Codec:
     if name not in opened:
         codec = registry.codec(name)
-        codec.check()
-        codec.open(device)
+        contract.check_here(codec)
+        with _blaming(name, "opening"):
+            calls.open_codec(codec, device)
         opened[name] = codec
     return opened[name]
 
 
 def _decode(codec: Codec, header: Header, coded: Coded) -> Wave:
     if header.own_format:
-        coded, point = codec.unpack(coded.payload)
+        coded, point = calls.unpack(codec, coded.payload)
     else:
         _check_maker(header, codec)
-        point = codec.point(header.point)
+        point = contract.point(codec, header.point)
     _check_rate(header, codec)
     if coded.length != header.length:
         raise InvalidPayload(f"the header says {header.length} samples, the payload {coded.length}")
-    return codec.decode(coded, point)
+    with _blaming(header.codec, "decoding"):
+        wave, _ = calls.decode(codec, coded, point)
+    return wave
+
+
+@contextmanager
+def _blaming(name: str, what: str) -> Iterator[None]:
+    """Say whose fault an error of a codec is that says nothing itself."""
+    try:
+        yield
+    except (InvalidInput, InvalidPayload, Unavailable):
+        raise
+    except Exception as error:
+        raise CodecBenchError(
+            f"codec {name!r} failed {what} ({told(error)}); tell its author, or try another codec"
+        ) from error
 
 
 def _codec_and_point(text: str) -> tuple[str, Codec, OperatingPoint]:
@@ -121,7 +139,8 @@ def _codec_and_point(text: str) -> tuple[str, Codec, OperatingPoint]:
     if len(requests) != 1 or len(requests[0].points) > 1:
         raise InvalidInput(f"--codec {text!r} must name one codec and at most one point, e.g. opus@12")
     codec = registry.codec(requests[0].spec)
-    point = codec.point(requests[0].points[0]) if requests[0].points else codec.points[0]
+    contract.check_here(codec)
+    point = contract.point(codec, requests[0].points[0]) if requests[0].points else codec.points[0]
     return requests[0].spec, codec, point
 
 

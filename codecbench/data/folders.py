@@ -161,8 +161,7 @@ def load_dataset(spec: str | Path, leave_out: Collection[Path] = ()) -> Dataset:
                 f"{spec!r} is a folder here and a registered set; write ./{spec} for the folder, "
                 f"or {SET_PREFIX}{spec} for the set"
             )
-        source = registry.load(registry.DATASETS, name)()
-        dataset: Dataset = source.load()
+        dataset: Dataset = registry.dataset(name).load()
         return dataset
     if name != spec:
         raise InvalidInput(registry.unknown("dataset", name, known))

@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from codecbench.codec import Wave
 from codecbench.compiled import prepare_numba
 from codecbench.errors import Unavailable, Unscorable
-from codecbench.metric import Metric, level_dbfs
+from codecbench.metric import Golden, Metric, level_dbfs
 from codecbench.metrics.parts import mean_over, split
 
 LIBRARY_VERSION = "3.8.0"
@@ -61,6 +61,16 @@ class Visqol(Metric):
     library: ClassVar[str] = f"visqol-python-{LIBRARY_VERSION}"
     minimum_seconds: ClassVar[float] = 0.7
     citation: ClassVar[str] = "Chinen et al., QoMEX 2020"
+    bibtex: ClassVar[str] = """\
+@inproceedings{chinen2020visqol,
+  author={Chinen, Michael and Lim, Felicia S. C. and Skoglund, Jan and Gureev, Nikita and
+    O'Gorman, Feargus and Hines, Andrew},
+  title={{ViSQOL} v3: An Open Source Production Ready Objective Speech and Audio Metric},
+  booktitle={QoMEX},
+  year={2020}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=4.629458, noise=1.572375, band=3.532295, tolerance=0.05, symmetric=False, delay=(4.4, 5.0)
+    )
 
     mode: str = "speech"
     mapping: str = "lattice"
@@ -104,6 +114,9 @@ class VisqolPolynomial(Visqol):
 
     name: ClassVar[str] = "visqol-poly"
     label: ClassVar[str] = "ViSQOL (polynomial)"
+    golden: ClassVar[Golden | None] = Golden(
+        identity=5.0, noise=3.16328, band=4.334392, tolerance=0.005, symmetric=True, delay=(4.9, 5.0)
+    )
 
     mapping: str = "polynomial"
 

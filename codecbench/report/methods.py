@@ -43,18 +43,20 @@ def paragraphs(run: Run) -> list[str]:
 
 def bibtex(run: Run) -> str:
     """Return BibTeX entries of the metrics, the codecs and the statistics of a run."""
-    known = _references()
-    entries = [entry for key, entry in known if key in run.manifest["metrics"]]
+    entries = [
+        metric["bibtex"].strip() for metric in run.manifest["metrics"].values() if metric.get("bibtex")
+    ]
     for label, codec in run.manifest["codecs"].items():
         if not is_ground_truth(run, label) and codec["info"].get("citation"):
             entries.append(_entry(label, codec["info"]))
-    return "\n\n".join([*entries, *(entry for key, entry in known if key == "statistics")])
+    # Metrics of one family share an entry.
+    return "\n\n".join(dict.fromkeys([*entries, *_statistics_references()]))
 
 
-def _references() -> list[tuple[str, str]]:
-    """Return (key, entry) of the package's bibliography."""
+def _statistics_references() -> list[str]:
+    """Return the entries of the statistics' bibliography."""
     text = (files("codecbench.report") / "page_assets" / "references.bib").read_text(encoding="utf-8")
-    return re.findall(r"^% key: (\S+)\n(@.*?\n?\})$(?=\n\n|\n*\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return text[text.index("@") :].strip().split("\n\n")
 
 
 def _codecs(run: Run) -> str:

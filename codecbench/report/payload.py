@@ -70,7 +70,8 @@ def _point(run: Run, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[
     codec = row["codec"]
     return {
         "label": point_label(codec, row["point"]), "codec": codec, "kbps": _number(row["payload_kbps"]),
-        "nominal": _number(row["nominal_kbps"]), "truth": is_ground_truth(run, codec), "own": codec in run.ours,
+        "nominal": _number(row["nominal_kbps"]),
+        "truth": is_ground_truth(run, codec), "own": codec in run.ours,
         "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),
     }  # fmt: skip
 

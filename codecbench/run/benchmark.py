@@ -62,8 +62,9 @@ class Benchmarked:
 class Watch:
     """Who is told how a benchmark goes on; nobody by default.
 
-    ``note`` gets a sentence; ``ready`` is called once the run is known to fit its folder; ``begin`` gets the number of cells to compute, ``record`` each record once it is
-    stored, ``slow`` what a cell that has not ended was started with and the seconds it has worked.
+    ``note`` gets a sentence; ``ready`` is called once the run is known to fit its folder; ``begin`` gets the
+    number of cells to compute, ``record`` each record once it is stored, ``slow`` what a cell that has not
+    ended was started with and the seconds it has worked.
     """
 
     note: Callable[[str], None] = lambda _: None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 import threading
 import time
@@ -16,17 +15,16 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-
-from codecbench import audio
+from codecbench import audio, calls, returned
 from codecbench.alignment import lag, shift
-from codecbench.codec import Codec, Coded, DecodedFiles, Wave
+from codecbench.codec import Codec, DecodedFiles, Wave
 from codecbench.data.folders import Utterance
-from codecbench.errors import CodecBenchError, InvalidPayload, StorageError, Unavailable, Unscorable
+from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
+from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run import worker
 from codecbench.run.plan import Cell
@@ -122,10 +120,7 @@ def reason(error: BaseException) -> str:
     """Return an error as one line; the traceback goes to stderr where ``CODECBENCH_DEBUG`` is set."""
     if os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
-    text = re.sub(r"\s+", " ", str(error)).strip()
-    if isinstance(error, CodecBenchError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return told(error)
 
 
 def _decoded_file(codec: DecodedFiles, utterance: Utterance) -> Path:
@@ -144,9 +139,13 @@ def _measure(task: Task, outcome: Outcome) -> None:
     with _counted(outcome):
         codec = worker.open_codec(cell, task.device)
     codec_hz = codec.info.sample_rate_hz
-    record["delay_ms"] = codec.delay_ms(cell.point)
+    with guarded():
+        delay_ms = codec.delay_ms(cell.point)
+    record["delay_ms"] = returned.delay_ms(delay_ms)
     if isinstance(codec, DecodedFiles):
-        decoded, codec_hz = audio.load(_decoded_file(codec, cell.utterance))
+        with guarded():
+            path = _decoded_file(codec, cell.utterance)
+        decoded, codec_hz = audio.load(path)
     else:
         decoded = _code(codec, worker.at(cell, codec_hz), task, outcome)
     pair = _pairs(cell, decoded, codec_hz)
@@ -164,14 +163,10 @@ def _measure(task: Task, outcome: Outcome) -> None:
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     """Encode and decode, timed; fill in rates, times and codes; return the decoded wave."""
-    point, record = task.cell.point, outcome.record
+    point, record, timed = task.cell.point, outcome.record, partial(_timed, task.device)
     with _counted(outcome):
-        coded, record["encode_s"] = _timed(task.device, lambda: codec.encode(wave, point))
-        _check_coded(coded, wave.size)
-        # Nothing but the payload and its framing reaches the decoder.
-        received = Coded(bytes(coded.payload), coded.length, coded.container_bytes, coded.packet_bytes)
-        decoded, record["decode_s"] = _timed(task.device, lambda: codec.decode(received, point))
-    _check_decoded(decoded, wave.size)
+        coded, record["encode_s"] = calls.encode(codec, wave, point, timed)
+        decoded, record["decode_s"] = calls.decode(codec, coded, point, timed)
     seconds = wave.size / codec.info.sample_rate_hz
     record.update(
         payload_bytes=len(coded.payload),
@@ -199,11 +194,11 @@ def _score(metric: Metric, ref: Wave, deg: Wave, lag_samples: int, record: Recor
 
 def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str]:
     try:
-        return worker.open_metric(metric)(ref, deg), ""
+        return calls.score(worker.open_metric(metric), ref, deg), ""
     except Unscorable as error:
-        return None, str(error)
+        return None, told(error)
     except Unavailable as error:
-        return None, UNAVAILABLE + str(error)
+        return None, UNAVAILABLE + told(error)
     except Exception as error:
         return None, reason(error)
 
@@ -230,27 +225,6 @@ def _pairs(cell: Cell, decoded: Wave, from_hz: int) -> Callable[[int], tuple[Wav
         return ref, audio.fit(audio.resample(decoded, from_hz, to_hz), ref.size)
 
     return pair
-
-
-def _check_coded(coded: Any, length: int) -> None:
-    if not isinstance(coded, Coded) or not isinstance(coded.payload, bytes):
-        raise InvalidPayload(f"the encoder gave {type(coded).__name__} without a payload of bytes")
-    if coded.length != length:
-        raise InvalidPayload(f"the encoder says {coded.length} samples, {length} went in")
-    if coded.packet_bytes and sum(coded.packet_bytes) != len(coded.payload):
-        total = sum(coded.packet_bytes)
-        raise InvalidPayload(
-            f"packets of {total} bytes in all do not make up the payload of {len(coded.payload)}"
-        )
-
-
-def _check_decoded(decoded: Any, length: int) -> None:
-    if not isinstance(decoded, np.ndarray) or decoded.dtype != np.float32 or decoded.ndim != 1:
-        raise CodecBenchError("the decoder must give a mono wave, float32 [T]")
-    if decoded.size != length:
-        raise CodecBenchError(f"the decoder gave {decoded.size} samples, {length} went in")
-    if not np.isfinite(decoded).all():
-        raise CodecBenchError("the decoder gave NaN or infinite samples")
 
 
 @contextmanager

@@ -11,12 +11,14 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+from codecbench.errors import told
+from codecbench.guard import guarded, to_stderr
 
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -31,17 +33,21 @@ def block_stop_signals() -> None:
 
 
 def work(connection: Connection) -> None:
-    """Answer calls until the pipe ends."""
+    """Answer calls until the pipe ends.
+
+    Whatever a task prints goes to standard error: the coordinator's standard output is for its result.
+    """
+    to_stderr()
     _leave_stop_signals_to_the_coordinator()
     if hasattr(os, "fork"):
         _start_guard()
     while True:
         try:
-            function, arguments = connection.recv()
+            call = connection.recv_bytes()
         except (EOFError, OSError):
             return
         try:
-            connection.send(_answer(function, arguments))
+            connection.send(_answer(call))
         except OSError:
             return
 
@@ -53,14 +59,17 @@ def kill_group(worker: BaseProcess) -> None:
             os.killpg(worker.pid, signal.SIGKILL)
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+def _answer(call: bytes) -> tuple[bool, Any]:
     try:
+        # Unpickling imports what the arguments are made of, plugins too.
+        with guarded(loading=True):
+            function, arguments = pickle.loads(call)  # noqa: S301 - from the coordinator, through our pipe
         return True, function(*arguments)
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes: would it survive the pipe?
         except Exception:
-            return False, RuntimeError(f"{type(error).__name__}: {error}")
+            return False, RuntimeError(told(error))
         return False, error
 
 

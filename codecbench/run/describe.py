@@ -85,6 +85,7 @@ def _metric(metric: Any) -> Manifest:
         "higher_is_better": metric.higher_is_better,
         "value_range": [_finite(bound) for bound in metric.value_range],
         "citation": metric.citation,
+        "bibtex": metric.bibtex,
     }
 
 

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codecbench import registry
+from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.data.folders import Dataset, Utterance
-from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
 from codecbench.files import sha256_or_unreadable
 from codecbench.metric import RESAMPLER, Metric
+from codecbench.store.records import FIELDS as COLUMNS
 from codecbench.text import shown_name
 
 CELL_VERSION = 1
@@ -146,19 +147,17 @@ def make_plan(
     for request in parse_codecs(codecs) if isinstance(codecs, str) else codecs:
         try:
             codec = registry.codec(request.spec)
-            codec.check()
+            contract.check_here(codec)
+            points, missed = _choose(request, codec, kbps, tolerance)
+            signature = contract.signature(codec)
         except Unavailable as error:
             left_out.append(LeftOut("codec", request.label, error.reason, error.remedy))
             continue
-        points, missed = _choose(request, codec, kbps, tolerance)
         left_out += missed
         if points:
-            contestants.append(Contestant(request.label, request.spec, codec, codec.signature(), points))
-    scored = tuple(registry.metric(name) for name in dict.fromkeys(metrics))
-    if not scored:
-        raise InvalidInput("no metric given; name one or more, e.g. --metrics stoi,pesq-wb")
-    left_out += [silent for metric in scored if (silent := _silent(metric))]
-    return Plan(dataset, tuple(contestants), scored, tuple(left_out))
+            contestants.append(Contestant(request.label, request.spec, codec, signature, points))
+    scored, absent = _metrics(metrics)
+    return Plan(dataset, tuple(contestants), scored, (*left_out, *absent))
 
 
 def parse_codecs(text: str) -> list[Request]:
@@ -225,7 +224,7 @@ def _choose(
     request: Request, codec: Codec, kbps: Sequence[float], tolerance: float
 ) -> tuple[tuple[OperatingPoint, ...], list[LeftOut]]:
     if request.points:
-        return tuple(codec.point(name) for name in request.points), []
+        return tuple(contract.point(codec, name) for name in request.points), []
     if not kbps:
         return tuple(point for point in codec.points if point.default), []
     chosen: dict[str, OperatingPoint] = {}
@@ -257,12 +256,23 @@ def _unmatched(request: Request, asked: float, nearest: OperatingPoint) -> LeftO
     )
 
 
-def _silent(metric: Metric) -> LeftOut | None:
-    try:
-        metric.check()
-    except Unavailable as error:
-        return LeftOut("metric", metric.name, error.reason, error.remedy)
-    return None
+def _metrics(names: Sequence[str]) -> tuple[tuple[Metric, ...], tuple[LeftOut, ...]]:
+    """Return the metrics to score with, and which of them cannot score here or could not even be made."""
+    scored: list[Metric] = []
+    absent: list[LeftOut] = []
+    for name in dict.fromkeys(names):
+        try:
+            if name in COLUMNS:
+                raise ContractBroken(f"metric {name!r}: a column of every record has this name")
+            metric = registry.metric(name)
+            scored.append(metric)
+            contract.check_here(metric)
+        except Unavailable as error:
+            absent.append(LeftOut("metric", name, error.reason, error.remedy))
+    if not scored:
+        why = f"no metric can score: {absent[0].reason}; {absent[0].remedy}" if absent else "no metric given"
+        raise InvalidInput(f"{why}; name one or more, e.g. --metrics stoi,pesq-wb")
+    return tuple(scored), tuple(absent)
 
 
 def _key(utterance: str, digest: str, signature: str, point: OperatingPoint, metrics: list[str]) -> str:

@@ -15,6 +15,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from codecbench import registry
+
 METRICS: dict[str, tuple[str, str, bool, list[float | None]]] = {
     "stoi": ("STOI", "", True, [-1.0, 1.0]),
     "estoi": ("ESTOI", "", True, [-1.0, 1.0]),
@@ -145,7 +147,8 @@ def manifest_of(listed: list[dict[str, Any]], codecs: tuple[str, ...], points: i
         },
         "metrics": {
             m: {"signature": f"{m}|fs:16000|resample:soxr-hq|lib:x-1.0|v:1", "label": label, "unit": unit,
-                "higher_is_better": higher, "value_range": span, "citation": "Doe et al., ICASSP 2019"}
+                "higher_is_better": higher, "value_range": span, "citation": "Doe et al., ICASSP 2019",
+                "bibtex": registry.load(registry.METRICS, m).bibtex}
             for m, (label, unit, higher, span) in METRICS.items()
         },
         "left_out": [

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import hostile
 from codecbench import registry
 from codecbench.cli import status_of
 from codecbench.run import worker
@@ -110,3 +111,19 @@ def process(fakes: Path) -> Callable[..., subprocess.Popen[str]]:
         )
 
     return start
+
+
+@pytest.fixture(scope="module")
+def hostile_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Install plugins that break their contract, in this process and in workers; give the path to them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    hostile.install(folder)
+    paths = (str(folder), str(Path(hostile.__file__).parent))
+    with pytest.MonkeyPatch.context() as patch:
+        for path in paths:
+            patch.syspath_prepend(path)
+        registry._table.cache_clear()
+        worker.forget()
+        yield os.pathsep.join(paths)
+    registry._table.cache_clear()
+    worker.forget()

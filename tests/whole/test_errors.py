@@ -105,7 +105,7 @@ COMMANDS = [
     (
         "run --codecs fake --kbps 1",
         1,
-        "nothing to run: fake is left out: no point near 1 kbit/s, its nearest has 16; name that one, fake@16",
+        "nothing to run: fake is left out: no point near 1 kbit/s, its nearest has 16; name that one",
     ),
     (
         "run --codecs fake-absent",
