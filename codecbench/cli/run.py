@@ -184,7 +184,11 @@ def _run(plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, 
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     with Progress() as progress:
         watch = Watch(
-            note, lambda: about_data.say(plan, whole), progress.begin, progress.advance, progress.slow
+            note,
+            progress.begin,
+            progress.advance,
+            progress.slow,
+            ready=lambda: about_data.say(plan, whole),
         )
         done = benchmark(plan, out, command=command, watch=watch, **how)
     print_table(write_table(done.run), as_json=as_json)

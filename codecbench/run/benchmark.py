@@ -68,10 +68,10 @@ class Watch:
     """
 
     note: Callable[[str], None] = lambda _: None
-    ready: Callable[[], None] = lambda: None
     begin: Callable[[int], None] = lambda _: None
     record: Callable[[Record], None] = lambda _: None
     slow: Callable[[tuple[Any, ...], float], None] = lambda *_: None
+    ready: Callable[[], None] = lambda: None
 
 
 def benchmark(

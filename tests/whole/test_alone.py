@@ -26,7 +26,7 @@ STARTS = {
     "export": ("{0} --csv table.csv", "no run here"),
     "check-published": ("{0}", "no run here"),
     "listen export": ("{0} --to test", "no run here"),
-    "listen read": ("{0} --key {0}", "give the key.json of the test's export"),
+    "listen read": ("{0} --key {0}", "not the key of a listening test"),
     "encode": ("{0} --codec pcm", "no-such-file-or-folder"),
     "decode": ("{0}", "no-such-file-or-folder"),
     "weights fetch": ("{0}", "unknown codec"),
@@ -50,9 +50,10 @@ def commands(group: click.Group, context: click.Context, *before: str) -> Iterat
 
 def imports() -> dict[str, str]:
     """Return the code that imports each module, the scripts among them."""
-    scripts = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import"
-    pieces = {name: f"import {name}" for name in modules()}
-    return pieces | {path.stem: f"{scripts} {path.stem}" for path in (ROOT / "scripts").glob("*.py")}
+    beside = [ROOT / "scripts", *(ROOT / "examples").iterdir()]
+    start = f"import sys; sys.path[:0] = {[str(folder) for folder in beside]!r}; import"
+    scripts = [path.stem for path in (ROOT / "scripts").glob("*.py")]
+    return {name: f"{start} {name}" for name in (*modules(), *scripts)}
 
 
 def starts(folder: Path) -> dict[str, str]:
