@@ -260,8 +260,7 @@ def test_a_run_among_hostile_plugins_leaves_a_readable_folder(
     told = capfd.readouterr()
     assert status == 0, told.err
     assert (
-        "enters-delay-nan is left out: codec 'enters-delay-nan': info.algorithmic_delay_ms is nan"
-        in told.err
+        "enters-delay-nan is left out: codec 'enters-delay-nan': info.algorithmic_delay_ms is nan" in told.err
     )
     assert "\x1b" not in told.err and max(map(len, told.err.splitlines())) < 2100
     run = load_run(tmp_path / "run")
