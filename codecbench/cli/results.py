@@ -34,11 +34,12 @@ def report(
 @click.command()
 @_RUN
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def table(out: Path, as_json: bool) -> None:
+@click.option("--by-speaker", is_flag=True, help="Print means over the speakers' means; write nothing.")
+def table(out: Path, as_json: bool, by_speaker: bool) -> None:
     """Print the table of a stored run and write it to RUN/table.csv."""
     from codecbench.cli.tables import print_table, write_table
 
-    print_table(write_table(load_run(out)), as_json=as_json)
+    print_table(write_table(load_run(out), by_speaker=by_speaker), as_json=as_json)
 
 
 @click.command()

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import click
 
 from codecbench import weights as weights_lookup
+from codecbench.anchors import Folder
+from codecbench.cli import remarks
 from codecbench.cli.progress import Progress, note
 from codecbench.data.folders import Dataset, load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
@@ -32,6 +34,8 @@ from codecbench.run.plan import (
 from codecbench.run.pool import cores
 from codecbench.run.runner import RERUN, Summary, missing
 from codecbench.run.runner import run as compute
+from codecbench.run.scoring import ALIGN
+from codecbench.run.settle import Delays, unsettled
 from codecbench.store import manifest as manifests
 from codecbench.store.layout import MANIFEST, RECORDS
 from codecbench.store.store import Store, load_run
@@ -58,6 +62,7 @@ class Options:
     overwrite: bool
     strict: bool
     as_json: bool
+    align: str = "codec"
 
 
 _SHARED_OPTIONS = (
@@ -164,6 +169,13 @@ def run(
     "--kbps", type=click.FloatRange(min=0, min_open=True), help="The rate to show for them, in kbit/s."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/DEG]")
+@click.option(
+    "--align",
+    type=click.Choice(ALIGN),
+    default=ALIGN[0],
+    show_default=True,
+    help="Undo before scoring: the lag of all files together, of each file by itself, or none.",
+)
 @_how
 def score(
     *, ref: str, deg: str, kbps: float | None, out: Path | None, metrics: str, limit: int | None, **how: Any
@@ -172,8 +184,12 @@ def score(
     whole = load_dataset(ref)
     options = _options(out or Path("runs") / Path(deg).name, **how)
     decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
-    plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
-    return _run(plan, limit, options)
+    paired, said = remarks.with_files(whole, Folder(deg))
+    if said:
+        note(said)
+    plan = make_plan(paired.sample(limit, options.seed), [decoded], _names(metrics))
+    status = _run(plan, limit, options)
+    return 1 if options.strict and said else status
 
 
 def _options(out: Path, *, workers: int | None, **rest: Any) -> Options:
@@ -199,6 +215,7 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
         device=options.device,
         audio=kept,
         command=command,
+        align=options.align,
     )
     with Store(options.out) as store:
         old = store.manifest()
@@ -215,6 +232,8 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
         summary = _compute(plan, store, options, kept)
         store.write_manifest({**merged, "finished": manifests.now()})
     _print_table(options)
+    for line in remarks.after(load_run(options.out)):
+        note(line)
     _say_failures(options.out, summary)
     left_out = plan.unavailable or plan.unmatched or plan.unavailable_metrics or summary.failed
     return 1 if options.strict and left_out else 0
@@ -222,24 +241,32 @@ def _run(plan: Plan, limit: int | None, options: Options) -> int:
 
 def _compute(plan: Plan, store: Store, options: Options, kept: Collection[str]) -> Summary:
     cells = missing(plan, store, options.rerun, kept)
-    tasks = [
-        Task(cell, plan.metrics, options.device, store.out if cell.utterance.id in kept else None)
-        for cell in cells
+    every = [
+        Task(
+            cell,
+            plan.metrics,
+            options.device,
+            store.out if cell.utterance.id in kept else None,
+            options.align,
+        )
+        for cell in plan
     ]
-    stored = len(plan) - len(tasks)
-    note(f"{len(tasks)} cells to compute" + (f", {stored} stored" if stored else ""))
-    if not tasks:
+    wanted = {cell.key for cell in cells}
+    tasks = [task for task in every if task.cell.key in wanted]
+    stored = [task for task in every if task.cell.key not in wanted]
+    note(f"{len(tasks)} cells to compute" + (f", {len(stored)} stored" if stored else ""))
+    if not tasks and not unsettled(stored, store, Delays(store)):
         return Summary()
     with (
         Progress(len(tasks)) as progress,
         make_executor(
-            options.executor, min(options.workers, len(tasks)), options.timeout_s, options.scheduler
+            options.executor, min(options.workers, len(every)), options.timeout_s, options.scheduler
         ) as (
             executor,
             slots,
         ),
     ):
-        return compute(tasks, store, executor, slots, progress.advance)
+        return compute(tasks, store, executor, slots, progress.advance, stored)
 
 
 def _utterances_kept(dataset: Dataset, options: Options) -> frozenset[str]:

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 TABLE = "table.csv"
 
 
-def write_table(run: Run) -> pd.DataFrame:
-    """Summarise a run, write ``table.csv`` into its folder and return the table."""
+def write_table(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
+    """Summarise a run, write ``table.csv`` into its folder and return the table.
+
+    The table of means ``by_speaker`` is returned only: the file stays the one that scripts rely on.
+    """
     from codecbench.analysis.summary import summary
 
+    if by_speaker:
+        return summary(run, by_speaker=True)
     table = summary(run)
     write_atomically(run.out / TABLE, table.to_csv(index=False, lineterminator="\n"))
     return table

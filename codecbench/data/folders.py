@@ -17,7 +17,7 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -89,6 +89,10 @@ class Dataset:
             turns += [(turn, _draw(seed, speaker), item) for turn, item in enumerate(shuffled)]
         taken = sorted(turns, key=lambda entry: entry[:2])[:limit]
         return replace(self, utterances=tuple(sorted((item for *_, item in taken), key=lambda item: item.id)))
+
+    def only(self, utterances: Collection[Utterance]) -> Dataset:
+        """Return the set with no others than these; like a sample it keeps the revision."""
+        return replace(self, utterances=tuple(item for item in self.utterances if item in utterances))
 
 
 @dataclass(frozen=True)

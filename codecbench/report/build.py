@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from codecbench.analysis import comparisons, results
+from codecbench.analysis import comparisons, lags, results
 from codecbench.analysis.runs import load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
@@ -88,7 +88,7 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
         table=paper_table(run, rows),
         pairs=comparisons.pairs(run),
         deltas=comparisons.deltas(run),
-        lags=comparisons.lags(run),
+        lags=lags.lags(run),
         failures=comparisons.failures(run),
         published=literature,
         heard=tuple(answered(runs)),

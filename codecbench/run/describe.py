@@ -32,6 +32,7 @@ def describe(
     device: str = "cpu",
     audio: Collection[str] = (),
     command: Sequence[str] = (),
+    align: str = "codec",
 ) -> Manifest:
     """Return the manifest of a run that is about to begin; ``audio`` are utterances whose speech is kept."""
     data = plan.dataset
@@ -56,6 +57,7 @@ def describe(
         "unmatched": [
             {**asdict(item), "nearest_kbps": _finite(item.nearest_kbps)} for item in plan.unmatched
         ],
+        "align": align,
         "device": device,
         "machine": _machine(),
         "versions": _versions(),

@@ -21,7 +21,7 @@ from codecbench.data.folders import Dataset, Utterance
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
 from codecbench.metric import RESAMPLER, Metric
 
-CELL_VERSION = 1
+CELL_VERSION = 2
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
 DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")

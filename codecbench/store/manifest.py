@@ -29,6 +29,9 @@ def check_same(old: Manifest, new: Manifest, out: Path) -> None:
         )
     if old["device"] != new["device"]:
         differences.append(f"device {old['device']} there, {new['device']} here")
+    there, here = old.get("align", "codec"), new.get("align", "codec")
+    if there != here:
+        differences.append(f"the lag undone is that of each {there} there, of each {here} here")
     if list(old["metrics"]) != list(new["metrics"]):
         differences.append(f"metrics {','.join(old['metrics'])} there, {','.join(new['metrics'])} here")
     for group in ("codecs", "metrics"):
