@@ -15,7 +15,7 @@ LEAST_SHARE = 0.5
 
 
 def effective_speakers(speakers: Iterable[Any]) -> float:
-    """Return (sum n)^2 / sum n^2 over each speaker's utterances n: how many equally busy ones weigh as much."""
+    """Return (sum n)^2 / sum n^2 over each speaker's utterances n: as many equally busy ones weigh alike."""
     _, counts = np.unique(np.asarray(list(speakers), dtype=str), return_counts=True)
     return float(counts.sum() ** 2 / np.square(counts).sum()) if counts.size else 0.0
 
@@ -28,6 +28,6 @@ def remark(speakers: Iterable[Any]) -> str:
         return ""
     return (
         f"the utterances of {actual} speakers weigh like those of {effective:.1f} (one has many): means are "
-        "of those few voices and intervals too narrow; codecbench table --by-speaker gives each speaker one vote"
+        "of those few voices and intervals too narrow; codecbench table --by-speaker gives each one vote"
         + (f", --limit {actual} one utterance" if actual >= FEWEST_CLUSTERS else "")
     )

@@ -65,10 +65,12 @@ def code_kbps(codes: Sequence[Codes], speakers: Sequence[Any], seconds: float) -
         names = np.arange(len(codes)).astype(str)
     _, voices = np.unique(names, return_inverse=True)
     streams = range(max(item.shape[0] for item in codes))
+    present = [[index for index, item in enumerate(codes) if item.shape[0] > stream] for stream in streams]
     tokens = [
-        _joined(item[stream] if item.shape[0] > stream else None for item in codes) for stream in streams
+        np.concatenate([codes[index][stream] for index in indices])
+        for stream, indices in zip(streams, present, strict=True)
     ]
-    owners = [np.repeat(voices, [part.size for part in parts]) for parts in rows]
+    owners = [np.repeat(voices[indices], [codes[index].shape[1] for index in indices]) for indices in present]
     shared = _counts(np.concatenate(tokens), np.concatenate(owners), int(voices.max()) + 1)
     bits = 0.0
     for row, owner in zip(tokens, owners, strict=True):

@@ -20,7 +20,7 @@ def after(run: Run) -> Iterator[str]:
     lines = list(lags.remarks(run))
     yield from lines[:MOST]
     if len(lines) > MOST:
-        yield f"and {len(lines) - MOST} more codecs and points with a remark on their lag; see codecbench report"
+        yield f"and {len(lines) - MOST} more codecs and points with a remark on their lag: codecbench report"
     uneven = balance.remark(item["speaker"] for item in run.manifest["utterances"])
     if uneven:
         yield uneven

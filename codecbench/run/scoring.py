@@ -74,7 +74,7 @@ def write_settled(record: Record, delay: Delay) -> None:
 def is_settled(record: Record, delay: Delay) -> bool:
     """Say whether a record's scores are those with this delay undone."""
     inverted = None if delay.samples is None else delay.inverted
-    return record["settled_lag_ms"] == _ms(delay.samples) and record["settled_inverted"] == inverted
+    return bool(record["settled_lag_ms"] == _ms(delay.samples) and record["settled_inverted"] == inverted)
 
 
 def score_raw(metric: Metric, pair: Pair, record: Record, score: Score) -> None:

@@ -50,7 +50,7 @@ class Delays:
 
 
 def unsettled(tasks: Iterable[Task], store: Store, delays: Delays) -> list[Task]:
-    """Return the tasks whose stored scores are not those with the settled delay undone, to be scored again."""
+    """Return the tasks whose stored scores lack the settled delay undone, to be scored again."""
     settled: dict[tuple[str, str], Delay] = {}
     again: dict[str, Task] = {}
     for task in tasks:
