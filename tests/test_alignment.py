@@ -208,8 +208,10 @@ def _vowel() -> Wave:
 def test_what_repeats_itself_gets_no_invented_lag(wave: Wave) -> None:
     noise = 0.03 * np.random.default_rng(6).standard_normal(wave.size).astype(np.float32)
     smooth = scipy.signal.filtfilt(np.ones(5) / 5, 1, wave).astype(np.float32)
-    for deg in (wave, 0.5 * wave, wave + noise, smooth):
+    for deg in (wave, 0.5 * wave, smooth):
         assert measure(wave, deg, RATE) == Delay(0)
+    # In noise one tone fits at every period alike: it may be left without a lag, but gets no other one.
+    assert measure(wave, wave + noise, RATE).samples in (0, None)
     assert measure(wave, -wave, RATE) == Delay(0, inverted=True)
     assert measure(wave, np.concatenate([_zeros(1600), wave]), RATE) == Delay(1600)
 

@@ -16,12 +16,12 @@ _STATISTICS = (
     "decoded, by a sign-flip permutation test over speakers (Winkler et al., 2014) with Holm's correction "
     "(1979) over the pairs shown. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
     "interpolation over the logarithm of the measured rate and are not given where curves have less than a "
-    "quarter of the shorter one in common, are not monotone, or have under three points; their intervals need "
-    "six speakers."
+    "quarter of the shorter in common, are not monotone, or have under three points; intervals need six "
+    "speakers."
 )
 _ALIGNED = {
-    "codec": "The lag of each codec at each operating point, the median over the utterances, was undone before "
-    "scoring. ",
+    "codec": "The lag of each codec at each operating point, the median over the utterances, was undone "
+    "before scoring. ",
     "file": "The lag of each decoded utterance was measured and undone before scoring. ",
     "none": "Utterances were scored as they were decoded, without undoing a lag. ",
 }

@@ -44,8 +44,8 @@ class Task:
     """One cell with all that a worker needs to compute it.
 
     ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
-    is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``, one
-    of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another delay
+    is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
+    one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another delay
     is to be undone.
     """
 
