@@ -103,8 +103,6 @@ def measure(ref: Wave, deg: Wave, rate_hz: int, max_ms: float | None = None) -> 
         return Delay(tracked.lag, tracked.inverted, tracked.note)
     if by_wave.ratio >= DECISIVE and abs(by_wave.value) >= LEAST_VALUE:
         return _of_waves(by_wave)
-    if by_wave.value >= LIKE_ZERO and by_wave.at_zero >= NEAR_ZERO:
-        return IN_TIME
     return _weigh(by_wave, envelope_peak(ref, deg, rate_hz, early, late), RESOLUTION_MS * rate_hz / 1000)
 
 
@@ -158,6 +156,8 @@ def _same(ref: Wave, deg: Wave, lag: int, alike: float) -> Delay:
 
 def _weigh(by_wave: Peak, by_envelope: Peak, resolution: float) -> Delay:
     """Return what a peak of the waves that does not decide and one of the envelopes say together."""
+    if by_wave.value >= LIKE_ZERO and by_wave.at_zero >= NEAR_ZERO:
+        return IN_TIME
     heard = by_envelope.ratio >= ENVELOPE_RATIO and by_envelope.value >= ENVELOPE_VALUE
     if by_wave.ratio >= PLAUSIBLE and (not heard or abs(by_wave.lag - by_envelope.lag) <= resolution):
         return _of_waves(by_wave)

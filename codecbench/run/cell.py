@@ -45,8 +45,8 @@ class Task:
 
     ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
-    one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another delay
-    is to be undone.
+    one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
+    delay is to be undone.
     """
 
     cell: Cell

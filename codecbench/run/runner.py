@@ -85,6 +85,7 @@ def run(
     executor: Executor,
     slots: int = 1,
     on_record: Callable[[Record], None] = lambda _: None,
+    *,
     stored: Iterable[Task] = (),
 ) -> Summary:
     """Compute tasks and append their records.
