@@ -266,7 +266,7 @@ def _compute(plan: Plan, store: Store, options: Options, kept: Collection[str]) 
             slots,
         ),
     ):
-        return compute(tasks, store, executor, slots, progress.advance, stored)
+        return compute(tasks, store, executor, slots, progress.advance, stored=stored)
 
 
 def _utterances_kept(dataset: Dataset, options: Options) -> frozenset[str]:
