@@ -277,7 +277,9 @@ class Spc(SpectrogramCodec):
     """The Spectrogram Patch Codec: one token for each 4x4 patch of the log-mel picture."""
 
     kind = "spc"
-    description = "Spectrogram Patch Codec: one token a mel patch, one codebook a rate, samples by mel consistency"
+    description = (
+        "Spectrogram Patch Codec: a token a mel patch, a codebook a rate, samples by mel consistency"
+    )
     citation = "Chary and Arjona Ramirez 2025, arXiv:2509.02244"
 
 

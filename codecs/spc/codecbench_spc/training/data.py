@@ -219,7 +219,7 @@ def microphone(wave: Samples, rng: np.random.Generator) -> Samples:
     for ripple in range(1, 4):
         phase = rng.uniform(0.0, 2.0 * np.pi)
         gain_db = gain_db + rng.normal(0.0, 4.0 / ripple) * np.cos(np.pi * ripple * octave + phase)
-    return np.fft.irfft(spectrum * 10.0 ** (gain_db / 20.0), n=len(wave)).astype(np.float32)
+    return np.asarray(np.fft.irfft(spectrum * 10.0 ** (gain_db / 20.0), n=len(wave)), dtype=np.float32)
 
 
 def noisy(wave: Samples, rng: np.random.Generator) -> Samples:
@@ -229,7 +229,7 @@ def noisy(wave: Samples, rng: np.random.Generator) -> Samples:
     made = np.fft.irfft(noise, n=len(wave))
     speech = np.mean(np.square(wave, dtype=np.float64))
     level = np.sqrt(speech / max(float(np.mean(made**2)), 1e-12))
-    return (wave + made * level * 10.0 ** (-rng.uniform(15.0, 45.0) / 20.0)).astype(np.float32)
+    return np.asarray(wave + made * level * 10.0 ** (-rng.uniform(15.0, 45.0) / 20.0), dtype=np.float32)
 
 
 def validation_waves(cache: SpeechCache, config: DataConfig) -> list[npt.NDArray[np.float32]]:
