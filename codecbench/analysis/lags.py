@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from codecbench.alignment import RESOLUTION_MS
 from codecbench.analysis.runs import point_label
 from codecbench.store.store import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAR_MS = 10.0
 """Parametric codecs at low rates show up to 5 ms in single utterances by chance."""
@@ -24,6 +25,8 @@ def lags(run: Run) -> pd.DataFrame:
     (utterances that show another lag, by over 3 ms), unknown (that show none), inverted, moving (whose delay
     drifts or jumps), n, and for each metric ``<metric>_change``, the mean aligned score less the raw one.
     """
+    import pandas as pd
+
     rows = []
     decoded = run.records[run.records["status"] == "ok"]
     for (codec, point), part in decoded.groupby(["codec", "point"], sort=False):
