@@ -18,6 +18,8 @@ from codecbench.cli import COMMANDS, cli
 from codecbench.errors import CodecBenchError, Unavailable
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
+NOTES = Path(__file__).parent / "metrics_notes.md"
+"""What is said of the numbers below the table of metrics."""
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
@@ -121,7 +123,8 @@ def _metrics_page() -> str:
     text = (
         "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
     )
-    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row))
+    notes = NOTES.read_text(encoding="utf-8")
+    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row)) + f"\n{notes}"
 
 
 def _data_page() -> str:

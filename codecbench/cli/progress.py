@@ -71,11 +71,15 @@ class Progress:
     def advance(self, record: Record) -> None:
         """Count one record."""
         self._done += 1
+        self._total = max(self._total, self._done)  # some cells are scored twice
         self._failed += record["status"] == "failed"
         failed = f", {self._failed} failed" if self._failed else ""
         if self._bar:
             self._bar.update(
-                self._task, advance=1, description=f"{record['codec']}@{record['point']}{failed}"
+                self._task,
+                advance=1,
+                total=self._total,
+                description=f"{record['codec']}@{record['point']}{failed}",
             )
             return
         now = time.monotonic()

@@ -52,10 +52,11 @@ def report(
 @click.command()
 @_RUN
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def table(out: Path, as_json: bool) -> None:
+@click.option("--by-speaker", is_flag=True, help="Print means over the speakers' means; write nothing.")
+def table(out: Path, as_json: bool, by_speaker: bool) -> None:
     """Print the table of a stored run and write it to RUN/table.csv."""
     run = load_run(out)
-    print_table(write_table(run), as_json=as_json)
+    print_table(write_table(run, by_speaker=by_speaker), as_json=as_json)
     say_unscored(run)
 
 

@@ -12,7 +12,7 @@ import click
 
 from codecbench import weights as weights_lookup
 from codecbench.anchors import Folder
-from codecbench.cli import about_data
+from codecbench.cli import about_data, remarks
 from codecbench.cli.progress import Progress, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
@@ -29,6 +29,7 @@ from codecbench.run.plan import (
     parse_tolerance,
 )
 from codecbench.run.runner import RERUN
+from codecbench.run.scoring import ALIGN
 from codecbench.store.layout import RECORDS
 from codecbench.text import printable
 
@@ -146,6 +147,13 @@ def run(
     "--kbps", type=click.FloatRange(min=0, min_open=True), help="The rate to show for them, in kbit/s."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/DEG]")
+@click.option(
+    "--align",
+    type=click.Choice(ALIGN),
+    default=ALIGN[0],
+    show_default=True,
+    help="Undo before scoring: the lag of all files together, of each file by itself, or none.",
+)
 @_how
 def score(
     *,
@@ -162,8 +170,12 @@ def score(
     _check(**how)
     whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
     decoded = Request(f"{Folder.info.name}:{deg}", () if kbps is None else (f"{kbps:g}",))
-    plan = make_plan(whole.sample(limit, seed), [decoded], _names(metrics))
-    return _run(plan, whole, out or Path("runs") / Path(deg).resolve().name, **how)
+    paired, said = remarks.with_files(whole, Folder(deg))
+    if said:
+        note(said)
+    plan = make_plan(paired.sample(limit, seed), [decoded], _names(metrics))
+    status = _run(plan, whole, out or Path("runs") / Path(deg).resolve().name, **how)
+    return 1 if how["strict"] and said else status
 
 
 def _names(text: str) -> list[str]:
@@ -192,6 +204,8 @@ def _run(plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, 
         )
         done = benchmark(plan, out, command=command, watch=watch, **how)
     print_table(write_table(done.run), as_json=as_json)
+    for line in remarks.after(done.run):
+        note(line)
     say_unscored(done.run)
     _say_failures(done)
     return 1 if strict and not done.complete else 0

@@ -106,6 +106,10 @@ class Dataset:
         chosen = tuple(sorted((item for *_, item in taken), key=lambda item: item.id))
         return replace(self, utterances=chosen, limit=limit, seed=seed)
 
+    def only(self, utterances: Collection[Utterance]) -> Dataset:
+        """Return the set with no others than these; like a sample it keeps the revision."""
+        return replace(self, utterances=tuple(item for item in self.utterances if item in utterances))
+
 
 @dataclass(frozen=True)
 class DatasetSource(ABC):

@@ -2,8 +2,10 @@
 
 Conventions: the package visqol-python 3.8.0 with its envelope replaced by that of Google's C++ code
 (`upper_envelope`); with it the port agrees with C++ 3.3.3 to 1e-5, without it pairs are off by up to 0.27.
-Both signals get the gain that brings the reference to ``level_dbfs`` (root mean square), because ViSQOL's
-noise floor is absolute; the degraded one is then matched to the reference by ViSQOL itself, as is time.
+Signals are scored at the level they have, as published scores are; ViSQOL's noise floor is absolute, so the
+lattice's score moves with it (``docs/metrics.md``).  With ``level`` a number, both get the gain that brings
+the reference to that root mean square in dBFS.  The degraded one is matched to the reference by ViSQOL
+itself, as is time.
 Clips over ``max_seconds`` are cut at quiet points and the mean is weighted by duration.
 
 Two mappings from the same similarities: ``visqol``, the lattice model (C++'s default since 3.3.3), and
@@ -75,7 +77,7 @@ class Visqol(Metric):
     mode: str = "speech"
     mapping: str = "lattice"
     envelope: str = "cpp"
-    level_dbfs: float = -26.0
+    level: str | float = "native"
     max_seconds: float = 30.0
 
     def check(self) -> None:
@@ -93,8 +95,9 @@ class Visqol(Metric):
 
     def score(self, ref: Wave, deg: Wave) -> float:
         """ViSQOL of one pair.  ref, deg: float32 [T] at 16 kHz.  Raises Unscorable if it finds no speech."""
-        gain = 10.0 ** ((self.level_dbfs - level_dbfs(ref)) / 20.0)
-        ref, deg = (np.asarray(wave * np.float32(gain), dtype=np.float32) for wave in (ref, deg))
+        if not isinstance(self.level, str):
+            gain = np.float32(10.0 ** ((self.level - level_dbfs(ref)) / 20.0))
+            ref, deg = gain * ref, gain * deg
         return mean_over(split(ref, self.sample_rate_hz, self.max_seconds), self._score_part, ref, deg)
 
     def _score_part(self, ref: Wave, deg: Wave) -> float | None:

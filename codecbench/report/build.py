@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from codecbench.analysis import comparisons, results
+from codecbench.analysis import comparisons, lags, results
 from codecbench.analysis.published import repository_folder
 from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
@@ -92,7 +92,7 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
         table=paper_table(run, rows),
         pairs=comparisons.pairs(run),
         deltas=comparisons.deltas(run),
-        lags=comparisons.lags(run),
+        lags=lags.lags(run),
         failures=comparisons.failures(run),
         published=literature,
         heard=tuple(answered(runs)),

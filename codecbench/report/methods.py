@@ -16,9 +16,16 @@ _STATISTICS = (
     "resample speakers (Davison and Hinkley, 1997). Two codecs are compared on the utterances that both "
     "decoded, by a sign-flip permutation test over speakers (Winkler et al., 2014) with Holm's correction "
     "(1979) over the pairs shown. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
-    "interpolation over the logarithm of the measured rate and are not given where curves do not overlap, "
-    "are not monotone, or have under three points."
+    "interpolation over the logarithm of the measured rate and are not given where curves have less than a "
+    "quarter of the shorter in common, are not monotone, or have under three points; intervals need six "
+    "speakers."
 )
+_ALIGNED = {
+    "codec": "The lag of each codec at each operating point, the median over the utterances, was undone "
+    "before scoring. ",
+    "file": "The lag of each decoded utterance was measured and undone before scoring. ",
+    "none": "Utterances were scored as they were decoded, without undoing a lag. ",
+}
 
 
 def paragraphs(run: Run) -> list[str]:
@@ -35,8 +42,7 @@ def paragraphs(run: Run) -> list[str]:
         f"(licence: {data['licence'] or 'not stated'}; content hash {data['revision'][:12]}{sample}).",
         "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from "
         "those bytes; the bitrate is that of the coded payload without container. " + _codecs(run),
-        "The lag of each decoded utterance was measured and undone before scoring. "
-        + _metrics(manifest["metrics"]),
+        _ALIGNED[manifest.get("align", "codec")] + _metrics(manifest["metrics"]),
         _STATISTICS,
     ]
 

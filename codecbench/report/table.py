@@ -36,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: its value, what is printed, its interval, effective n, and its rank within the band."""
+    """One cell: its value, what is printed, its interval, the number scored, and its rank within the band."""
 
     value: float | str
     text: str
@@ -87,7 +87,7 @@ class PaperTable:
 FIXED = (
     Column("codec", "Codec"),
     Column("payload_kbps", "kbit/s", note="coded payload, measured"),
-    Column("entropy_kbps", "Entropy", "kbit/s", note="empirical zero-order entropy of the tokens"),
+    Column("entropy_kbps", "Memoryless", "kbit/s", note="a memoryless coder of the tokens on new speech"),
     Column("sample_rate_khz", "Rate", "kHz", digits=1, note="sample rate of the coded speech"),
     Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second"),
     Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec, millions"),

@@ -16,6 +16,7 @@ from codecbench.run.patience import Limits
 from codecbench.run.plan import LeftOut, Plan, require_something
 from codecbench.run.pool import cores
 from codecbench.run.runner import RERUN, Summary, missing, run
+from codecbench.run.settle import Delays, unsettled
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST
@@ -84,6 +85,7 @@ def benchmark(
     timeout_s: float | None = None,
     memory_gb: float | None = None,
     device: str = "cpu",
+    align: str = "codec",
     rerun: str = "missing",
     audio: int | str = DEFAULT_AUDIO,
     overwrite: bool = False,
@@ -110,6 +112,8 @@ def benchmark(
         Most memory of one process in GB, loaded models included.
     device : str
         For neural codecs: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    align : str
+        What is undone before scoring: the lag of a ``"codec"`` at a point, of each ``"file"``, or ``"none"``.
     rerun : str
         Which stored cells to compute again: ``"missing"`` (none), ``"failed"`` or ``"all"``.
     audio : int or str
@@ -145,7 +149,7 @@ def benchmark(
         delete_run(out)
     elif (out / MANIFEST).exists():
         read_manifest(out)  # refuses before anything is written into a folder that is not ours
-    described = describe(plan, device=device, audio=kept, command=command)
+    described = describe(plan, device=device, audio=kept, command=command, align=align)
     with Store(out) as store:
         merged = _merged(store, described)
         if store.repaired_bytes:
@@ -154,18 +158,21 @@ def benchmark(
             )
         store.write_manifest(merged)
         watch.ready()
-        cells = missing(plan, store, rerun, kept)
-        tasks = [
-            Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None) for cell in cells
+        wanted = {cell.key for cell in missing(plan, store, rerun, kept)}
+        every = [
+            Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None, align)
+            for cell in plan
         ]
-        stored = len(plan) - len(tasks)
-        watch.note(f"{len(tasks)} cells to compute" + (f", {stored} stored" if stored else ""))
+        tasks = [task for task in every if task.cell.key in wanted]
+        stored = [task for task in every if task.cell.key not in wanted]
+        watch.note(f"{len(tasks)} cells to compute" + (f", {len(stored)} stored" if stored else ""))
         summary = Summary()
-        if tasks:
-            watch.begin(len(tasks))
-            slots = min(workers or cores(), len(tasks))
+        if tasks or unsettled(stored, store, Delays(store)):
+            if tasks:
+                watch.begin(len(tasks))
+            slots = min(workers or cores(), len(every))
             with make_executor(executor, slots, limits, scheduler, watch.slow) as (computing, at_once):
-                summary = run(tasks, store, computing, at_once, watch.record)
+                summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
         store.write_manifest({**merged, "finished": manifests.now()})
     return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
 

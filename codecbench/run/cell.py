@@ -6,6 +6,7 @@ current reference) is kept in the process between calls.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import sys
@@ -15,12 +16,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from codecbench import audio, calls, returned
-from codecbench.alignment import lag, shift
+from codecbench.alignment import Delay
 from codecbench.codec import Codec, DecodedFiles, Wave
 from codecbench.data.folders import Utterance
 from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
@@ -28,13 +29,11 @@ from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run import worker
 from codecbench.run.plan import Cell
+from codecbench.run.scoring import LAG_HZ, Pair, score_aligned, score_raw, write_delay, write_settled
 from codecbench.store.layout import audio_path, reference_path
-from codecbench.store.records import MEASURED, Record, encode_codes
+from codecbench.store.records import ALIGNMENT, MEASURED, Record, encode_codes
 
 T = TypeVar("T")
-
-LAG_HZ = 16_000
-"""Rate at which the lag is measured and audio is kept."""
 
 UNAVAILABLE = "unavailable: "
 """How the reason of a metric that cannot run on this machine begins."""
@@ -44,13 +43,19 @@ UNAVAILABLE = "unavailable: "
 class Task:
     """One cell with all that a worker needs to compute it.
 
-    ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.
+    ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
+    is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
+    one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
+    delay is to be undone.
     """
 
     cell: Cell
     metrics: tuple[Metric, ...]
     device: str = "cpu"
     out: Path | None = None
+    align: str = "codec"
+    delay: Delay | None = None
+    known: Record | None = None
 
 
 @dataclass
@@ -79,9 +84,12 @@ def compute(task: Task) -> Outcome:
         If decoded speech cannot be kept.
     """
     with _lock:
-        outcome = Outcome(blank(task.cell))
+        outcome = Outcome(copy.deepcopy(task.known) if task.known else blank(task.cell))
         try:
-            _measure(task, outcome)
+            if task.known and task.delay:
+                _score_again(task, task.delay, outcome)
+            else:
+                _measure(task, outcome)
         except StorageError:
             raise
         except Exception as error:
@@ -103,6 +111,7 @@ def blank(cell: Cell) -> Record:
         "status": "ok",
         "error": None,
         **dict.fromkeys(MEASURED),
+        **dict.fromkeys(ALIGNMENT),
         "scores": {},
         "raw_scores": {},
         "reasons": {},
@@ -123,7 +132,8 @@ def reason(error: BaseException) -> str:
     return told(error)
 
 
-def _decoded_file(codec: DecodedFiles, utterance: Utterance) -> Path:
+def decoded_file(codec: DecodedFiles, utterance: Utterance) -> Path:
+    """Return an utterance's decoded file; raises like `DecodedFiles.file`."""
     return codec.file(
         utterance.name or utterance.id,
         by_stem=utterance.stem_is_unique,
@@ -138,27 +148,49 @@ def _measure(task: Task, outcome: Outcome) -> None:
     record["seconds"] = wave.size / rate_hz
     with _counted(outcome):
         codec = worker.open_codec(cell, task.device)
-    codec_hz = codec.info.sample_rate_hz
     with guarded():
         delay_ms = codec.delay_ms(cell.point)
     record["delay_ms"] = returned.delay_ms(delay_ms)
+    pair = _decoded(codec, task, outcome)
+    own = pair.delay()
+    write_delay(record, own)
+    for metric in task.metrics:
+        with _counted(outcome):
+            score_raw(metric, pair, record, _try_score)
+    _align(task.delay or own, pair, task, outcome)
+    if task.out is not None:
+        record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
+
+
+def _decoded(codec: Codec, task: Task, outcome: Outcome) -> Pair:
+    """Return the reference beside what the codec made of it; what coding measures goes into the record."""
+    cell, codec_hz = task.cell, codec.info.sample_rate_hz
     if isinstance(codec, DecodedFiles):
         with guarded():
-            path = _decoded_file(codec, cell.utterance)
-        decoded, codec_hz = audio.load(path)
-    else:
-        decoded = _code(codec, worker.at(cell, codec_hz), task, outcome)
-    pair = _pairs(cell, decoded, codec_hz)
-    ref, deg = pair(LAG_HZ)
-    lag_samples = lag(ref, deg, LAG_HZ)
-    record["lag_ms"] = 1000 * lag_samples / LAG_HZ
+            path = decoded_file(codec, cell.utterance)
+        return Pair(cell, *audio.load(path))
+    return Pair(cell, _code(codec, worker.at(cell, codec_hz), task, outcome), codec_hz)
+
+
+def _align(delay: Delay, pair: Pair | None, task: Task, outcome: Outcome) -> None:
+    """Score with a delay undone."""
+    write_settled(outcome.record, delay)
     for metric in task.metrics:
-        rate_hz = metric.sample_rate_hz
-        waves = pair(rate_hz)
         with _counted(outcome):
-            _score(metric, *waves, round(lag_samples * rate_hz / LAG_HZ), record)
-    if task.out is not None:
-        record["audio"] = _keep(task.out, cell, ref, deg)
+            score_aligned(metric, delay, pair, outcome.record, _try_score)
+
+
+def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
+    """Score a known record with another delay undone; only where there is one to undo it is decoded again."""
+    pair = None
+    if delay.samples is not None and not delay.nothing_to_undo:
+        with _counted(outcome):
+            codec = worker.open_codec(task.cell, task.device)
+        # What was measured the first time stays: decoding again may take another time.
+        second = Outcome({})
+        pair = _decoded(codec, task, second)
+        outcome.busy_s += second.busy_s
+    _align(delay, pair, task, outcome)
 
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
@@ -178,18 +210,6 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         codes=None if coded.codes is None else encode_codes(coded.codes),
     )
     return decoded
-
-
-def _score(metric: Metric, ref: Wave, deg: Wave, lag_samples: int, record: Record) -> None:
-    """Score the pair as it is and with the lag undone; a missing score gets its reason."""
-    name = metric.name
-    record["raw_scores"][name], why = _try_score(metric, ref, deg)
-    if lag_samples:
-        record["scores"][name], why = _try_score(metric, ref, shift(deg, lag_samples))
-    else:
-        record["scores"][name] = record["raw_scores"][name]
-    if why:
-        record["reasons"][name] = why
 
 
 def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str]:
@@ -214,17 +234,6 @@ def _keep(out: Path, cell: Cell, ref: Wave, deg: Wave) -> str:
     except CodecBenchError as error:
         raise StorageError(str(error)) from None
     return decoded
-
-
-def _pairs(cell: Cell, decoded: Wave, from_hz: int) -> Callable[[int], tuple[Wave, Wave]]:
-    """Return what gives reference and decoded speech at a rate, both of the reference's length."""
-
-    @lru_cache
-    def pair(to_hz: int) -> tuple[Wave, Wave]:
-        ref = worker.at(cell, to_hz)
-        return ref, audio.fit(audio.resample(decoded, from_hz, to_hz), ref.size)
-
-    return pair
 
 
 @contextmanager

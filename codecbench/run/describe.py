@@ -30,6 +30,7 @@ def describe(
     device: str = "cpu",
     audio: Collection[str] = (),
     command: Sequence[str] = (),
+    align: str = "codec",
 ) -> Manifest:
     """Return the manifest of a run that is about to begin; ``audio`` are utterances whose speech is kept."""
     data = plan.dataset
@@ -49,6 +50,7 @@ def describe(
         "codecs": {entry.label: _codec(entry) for entry in plan.contestants},
         "metrics": {metric.name: _metric(metric) for metric in plan.metrics},
         "left_out": [asdict(item) for item in plan.left_out],
+        "align": align,
         "device": device,
         "machine": _machine(),
         "versions": _versions(),

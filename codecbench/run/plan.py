@@ -24,7 +24,7 @@ from codecbench.metric import RESAMPLER, Metric
 from codecbench.store.records import FIELDS as COLUMNS
 from codecbench.text import shown_name
 
-CELL_VERSION = 1
+CELL_VERSION = 2
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
 DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")

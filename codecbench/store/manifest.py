@@ -46,6 +46,9 @@ def check_same(old: Manifest, new: Manifest, out: Path) -> None:
     found = differences(old, new)
     if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
         found.append(f"device {old['device']} there, {new['device']} here")
+    there, here = old.get("align", "codec"), new.get("align", "codec")
+    if there != here:
+        found.append(f"the lag undone is that of each {there} there, of each {here} here")
     if list(old["metrics"]) != list(new["metrics"]):
         found.append(f"metrics {','.join(old['metrics'])} there, {','.join(new['metrics'])} here")
     if found:

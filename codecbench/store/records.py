@@ -1,7 +1,9 @@
 """One record a cell: its fields, and its line in ``records.jsonl``.
 
 A record is a JSON object on one line; missing values are null, never NaN.  Scores stand in ``scores`` (after
-undoing the measured lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.
+undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.  ``lag_ms``,
+``inverted`` and ``lag_note`` are what the utterance itself showed; ``settled_lag_ms`` and
+``settled_inverted`` what was undone for ``scores``.
 """
 
 from __future__ import annotations
@@ -28,10 +30,13 @@ MEASURED = (
     "payload_bytes", "container_bytes", "payload_kbps", "container_kbps", "lag_ms", "delay_ms",
     "encode_s", "decode_s", "rtf_encode", "rtf_decode",
 )  # fmt: skip
+ALIGNMENT = ("inverted", "lag_note", "settled_lag_ms", "settled_inverted")
+"""What else is known of how decoded speech lies in time; records before it was kept lack these fields."""
 FIELDS = (
     "key", "utterance", "speaker", "seconds", "codec", "point", "nominal_kbps", "status", "error",
-    *MEASURED, "codes", "audio",
+    *MEASURED, *ALIGNMENT, "codes", "audio",
 )  # fmt: skip
+_TIMING = ("codec", "point", "utterance", "status", "lag_ms", *ALIGNMENT)
 _NESTED = ("scores", "raw_scores", "reasons")
 _CHECK = record_of(MEASURED)
 
@@ -71,6 +76,11 @@ def metric_columns(metrics: list[str]) -> list[str]:
 def essence(record: Record) -> Record:
     """Return what decides whether a cell needs computing again."""
     return {name: record[name] for name in ("status", "audio", "reasons")}
+
+
+def timing(record: Record) -> Record:
+    """Return how decoded speech lies in time, and which lag was undone for its scores."""
+    return {name: record.get(name) for name in _TIMING}
 
 
 def encode_codes(codes: Codes) -> dict[str, Any]:

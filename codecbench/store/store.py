@@ -31,6 +31,7 @@ from codecbench.store.records import (
     flat,
     metric_columns,
     read_records,
+    timing,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ class Store:
         try:
             self._file = self._path.open("ab", buffering=0)
             self.repaired_bytes = self._repair()
-            self._known = {record["key"]: essence(record) for record in read_records(out)}
+            self._known: dict[str, Record] = {}
+            self._timings: dict[str, Record] = {}
+            for record in read_records(out):
+                self._remember(record)
         except OSError as error:
             self._lock.release()
             raise unwritable(self._path, error) from None
@@ -101,6 +105,10 @@ class Store:
         """Return status, audio and reasons of the last record of a cell, or None."""
         return self._known.get(key)
 
+    def timings(self) -> Mapping[str, Record]:
+        """Return how decoded speech lies in time by cell, see `codecbench.store.records.timing`."""
+        return self._timings
+
     def records(self) -> Iterator[Record]:
         """Yield every stored record in the order of writing."""
         return read_records(self.out)
@@ -121,7 +129,7 @@ class Store:
         except OSError as error:
             os.ftruncate(self._file.fileno(), before)
             raise unwritable(self._path, error, kept=len(self._known)) from None
-        self._known[record["key"]] = essence(record)
+        self._remember(record)
 
     def manifest(self) -> dict[str, Any] | None:
         """Return the folder's manifest, or None where no run has begun."""
@@ -130,6 +138,10 @@ class Store:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest atomically."""
         write_atomically(self.out / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+
+    def _remember(self, record: Record) -> None:
+        self._known[record["key"]] = essence(record)
+        self._timings[record["key"]] = timing(record)
 
     def _repair(self) -> int:
         """Cut an incomplete last line, left by a kill during a write; return its length in bytes."""
@@ -256,7 +268,7 @@ def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFram
     rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
     table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
     scores = [column for metric in metrics for column in (metric, f"raw:{metric}")]
-    numeric = ["seconds", "nominal_kbps", *MEASURED, *scores]
+    numeric = ["seconds", "nominal_kbps", *MEASURED, "settled_lag_ms", *scores]
     return table.astype(dict.fromkeys(numeric, "float64"))
 
 

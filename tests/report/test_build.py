@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from codecbench.analysis import comparisons, results, runs
+from codecbench.analysis.lags import lags as lag_table
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput
 from codecbench.html import embed
@@ -254,7 +255,7 @@ def test_failures_and_lags_are_all_told(run: Run) -> None:
     assert failed["reason"].str.contains("bad frame").all()
     missing = sum(int(run.records[f"reason:{metric}"].notna().sum()) for metric in run.manifest["metrics"])
     assert len(ledger) == len(failed) + missing
-    lags = comparisons.lags(run)
+    lags = lag_table(run)
     assert (lags["shifted"] == 0).all()
     assert set(lags["codec"]) == set(SMALL)
 
