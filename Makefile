@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= bench
+FUZZ_SECONDS ?= 180
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
@@ -13,7 +14,7 @@ export CODECBENCH_WEIGHTS ?= ../shared
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-slow test-network perf train-perf vocoder-race parity docs
+.PHONY: help bench test test-slow test-network perf train-perf vocoder-race fuzz parity docs
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,7 +34,7 @@ $(VENV)/.dev: $(VENV)/.bench
 
 bench: $(VENV)/.bench  ## install, run the benchmark on the demo set, write the report
 	$(BIN)/codecbench run --data demo --codecs pcm,spc,rvq,lyra,opus,codec2 --workers $(WORKERS) --out $(OUT)
-	$(BIN)/codecbench report $(OUT) --to $(OUT)/report
+	$(BIN)/codecbench report $(OUT) --to $(OUT)/report --ours spc
 
 test: $(VENV)/.dev  ## install the development extras, check and test
 	$(BIN)/ruff check .
@@ -41,7 +42,7 @@ test: $(VENV)/.dev  ## install the development extras, check and test
 	$(BIN)/mypy
 	$(BIN)/pytest -m 'not slow and not network' -n 2
 
-test-slow: $(VENV)/.dev  ## the slow tests: full-size models, long chaos runs
+test-slow: $(VENV)/.dev  ## the slow tests: full-size models, long chaos and fuzz runs
 	$(BIN)/pytest -m slow
 
 test-network: $(VENV)/.dev  ## the tests that need the internet
@@ -55,6 +56,9 @@ train-perf: $(VENV)/.bench  ## audio seconds trained per second, for each stage
 
 vocoder-race: $(VENV)/.bench  ## the three generators, trained for the same short time on one core
 	$(BIN)/python scripts/vocoder_race.py
+
+fuzz: $(VENV)/.bench  ## damage every format that is read, for FUZZ_SECONDS in all, and see that nothing falls
+	$(BIN)/python scripts/fuzz.py --seconds $(FUZZ_SECONDS)
 
 parity: $(VENV)/.bench  ## original EnCodec and DAC packages against their transformers classes
 	$(BIN)/python scripts/parity.py

@@ -1,4 +1,4 @@
-"""The two codecs that code nothing.
+"""Anchors: the two codecs that code nothing.
 
 `Pcm` is the identity at the top of every scale; `Folder` stands for a codec that ran elsewhere.
 """
@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+from collections import defaultdict
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from codecbench import walk
 from codecbench.codec import Codec, CodecInfo, Coded, DecodedFiles, OperatingPoint, Wave, ladder
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench.files import sha256_or_unreadable
+from codecbench.names import pair_name, stem
+from codecbench.text import shown_name
 
 RATE_HZ = 16_000
 FULL_SCALE = 32768.0
@@ -50,7 +56,7 @@ class Pcm(Codec):
 
 
 class Folder(DecodedFiles):
-    """Audio that some codec has decoded into a folder, one file an utterance, names matching by stem.
+    """Audio that some codec has decoded into a folder, one file an utterance, paired by path, else by stem.
 
     Parameters
     ----------
@@ -81,16 +87,19 @@ class Folder(DecodedFiles):
                 "no folder is given", "write folder:DIR, or: codecbench score --ref DIR --deg DIR"
             )
         if not self.folder.is_dir():
-            raise Unavailable(f"{self.folder} is not a folder", "check the path")
+            raise Unavailable(f"{shown_name(self.folder)} is not a folder", "check the path")
         if not self._files:
-            raise Unavailable(f"{self.folder} holds no audio files", "put WAV, FLAC, OGG or MP3 files there")
+            reasons = "".join(f"; {note}" for note in self.notes[:3])
+            raise Unavailable(
+                f"{shown_name(self.folder)} holds no audio files{reasons}", "put WAV, FLAC or OGG files there"
+            )
 
     def signature(self) -> str:
         """Return the name and a hash of the files' names and contents."""
         digest = hashlib.sha256()
         for path in self._files:
-            digest.update(f"{path.relative_to(self.folder)}\n".encode())
-            digest.update(_sha256(path))
+            digest.update(os.fsencode(path.relative_to(self.folder)) + b"\n")
+            digest.update(sha256_or_unreadable(path).encode())
         return f"{self.info.name}|files:{digest.hexdigest()[:16]}"
 
     def point(self, name: str) -> OperatingPoint:
@@ -105,41 +114,68 @@ class Folder(DecodedFiles):
             )
         return OperatingPoint(name, kbps)
 
-    def file(self, utterance: str) -> Path:
-        """Return the file of an utterance: the same path below the folder without suffix, else the same stem.
+    def file(
+        self, utterance: str, *, by_stem: bool = True, ident: str = "", reference: Path | None = None
+    ) -> Path:
+        """Return the file of the same path without suffix, else of the same stem, else of that id.
+
+        A stem counts only where it is unique in both folders.
 
         Raises
         ------
         InvalidInput
-            If there is none, or several of that stem.
+            If there is none, or several.
         """
-        exact = [path for path in self._files if self._ident(path) == utterance]
-        stem = PurePosixPath(utterance).name
-        found = exact or [path for path in self._files if path.stem == stem]
+        short = stem(utterance)
+        found = self._named.get(utterance, [])
+        if not found and by_stem:
+            found = [path for path in self._stems.get(short, []) if not _is_same(path, reference)]
+        if not found and ident:
+            found = self._named.get(ident, [])
         if len(found) == 1:
             return found[0]
+        where = shown_name(self.folder)
         if not found:
-            raise InvalidInput(f"{self.folder} has no file for {utterance}; name it {stem}.wav or .flac")
-        names = ", ".join(str(path.relative_to(self.folder)) for path in found[:3])
-        raise InvalidInput(f"{self.folder} has {len(found)} files for {utterance} ({names}); keep one")
+            others = len(self._stems.get(short, []))
+            if others and not by_stem:
+                raise InvalidInput(
+                    f"{where} has no file {utterance}, and {short} names several references; "
+                    "lay the decoded files out in the references' folders"
+                )
+            raise InvalidInput(f"{where} has no file for {utterance}; name it {short}.wav or .flac")
+        names = ", ".join(shown_name(path.relative_to(self.folder).as_posix()) for path in found[:3])
+        raise InvalidInput(f"{where} has {len(found)} files for {utterance} ({names}); keep one")
+
+    @property
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Return what the walk through the folder left out."""
+        return tuple(self._found.notes)
+
+    @cached_property
+    def _found(self) -> walk.Found:
+        return walk.find(self.folder) if self.argument else walk.Found()
 
     @cached_property
     def _files(self) -> list[Path]:
-        from codecbench.audio import SUFFIXES
+        return [self.folder / name for name in self._found.files]
 
-        if not self.argument:
-            return []
-        return sorted(
-            path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
-        )
+    @cached_property
+    def _named(self) -> dict[str, list[Path]]:
+        named: dict[str, list[Path]] = defaultdict(list)
+        for name, path in zip(self._found.files, self._files, strict=True):
+            named[pair_name(name)].append(path)
+        return dict(named)
 
-    def _ident(self, path: Path) -> str:
-        return path.relative_to(self.folder).with_suffix("").as_posix()
+    @cached_property
+    def _stems(self) -> dict[str, list[Path]]:
+        stems: dict[str, list[Path]] = defaultdict(list)
+        for name, paths in self._named.items():
+            stems[stem(name)] += paths
+        return dict(stems)
 
 
-def _sha256(path: Path) -> bytes:
+def _is_same(path: Path, reference: Path | None) -> bool:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
-    except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read ({error.strerror}); check permissions") from None
+        return reference is not None and path.samefile(reference)
+    except OSError:
+        return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
-import uuid
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,26 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from codecbench import foreign, mpeg
 from codecbench.alignment import lag, shift
 from codecbench.codec import Wave
-from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.errors import InvalidInput
+from codecbench.files import write_bytes_atomically
 
 __all__ = ["SUFFIXES", "fit", "lag", "load", "resample", "save", "seconds", "shift"]
 
-SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
-"""File types that `load` reads, lower case."""
+SUFFIXES = frozenset({
+    ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga",
+    ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc", ".paf", ".svx", ".iff",
+    ".ircam", ".sf", ".pvf", ".avr",
+})  # fmt: skip
+"""File types that `load` reads, lower case; `codecbench.foreign` adds some where PyAV is installed."""
+
+OTHER_SUFFIXES = frozenset({".raw", ".pcm", ".vox", ".ra", ".rm", ".dsf", ".dff", ".dss", ".qcp", ".g722"})
+"""File types of audio that nothing here reads: without a header, or of codecs of their own."""
 
 _BLOCK_FRAMES = 1 << 20
+_MPEG = "MP3"  # of any layer
 _LENGTH_UNKNOWN = 1 << 48  # a FLAC stream whose header gives no length shows up as a length near 2**63
 _WAV_UNKNOWN_BYTES = 0x7F000000  # what writes WAV into a pipe puts a size of 2 or 4 GiB into its header
 _SHORT_WAV = re.compile(
@@ -34,7 +44,7 @@ _SHORT_WAV = re.compile(
 
 
 def load(path: str | Path) -> tuple[Wave, int]:
-    """Read a WAV, FLAC, OGG or MP3 file and average its channels.
+    """Read an audio file of any known type and average its channels.
 
     Parameters
     ----------
@@ -56,14 +66,7 @@ def load(path: str | Path) -> tuple[Wave, int]:
     """
     path = Path(path)
     _check_readable(path)
-    try:
-        with soundfile.SoundFile(path) as file:
-            promised, rate_hz = _promised_frames(file), file.samplerate
-            frames = _read_all(file, path)
-    except soundfile.SoundFileError as error:
-        raise InvalidInput(
-            f"{path}: not readable audio ({_reason(error)}); give WAV, FLAC, OGG or MP3"
-        ) from None
+    frames, promised, rate_hz = _read(path)
     if frames.shape[0] < promised:
         raise InvalidInput(
             f"{path}: truncated, only {frames.shape[0]} of {promised} samples can be read; copy it again"
@@ -78,12 +81,17 @@ def load(path: str | Path) -> tuple[Wave, int]:
 
 def seconds(path: str | Path) -> float | None:
     """Return the duration by the file's header, in seconds; None where it has none or cannot be read."""
+    path = Path(path)
+    if not path.is_file():
+        return None  # a pipe would be waited for
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_system_path(path)) as file:
+            if file.format == _MPEG and (counted := mpeg.scan(path.read_bytes())):
+                return file.frames / file.samplerate if counted.is_certain else counted.seconds
             known = 0 < file.frames < _LENGTH_UNKNOWN
             return file.frames / file.samplerate if known else None
     except (soundfile.SoundFileError, OSError):
-        return None
+        return foreign.header_seconds(path) if path.suffix.lower() in foreign.FORMATS else None
 
 
 def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
@@ -102,7 +110,7 @@ def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
     ------
     InvalidInput
         If the suffix is another, or the wave is not mono and finite.
-    CodecBenchError
+    StorageError
         If the file cannot be written (no permission, disk full).
     """
     path = Path(path)
@@ -118,16 +126,7 @@ def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
     # Coded in memory first: a full disk then shows as an OSError with its reason instead of a short file.
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1.0, 1.0), rate_hz, format=kind.upper(), subtype="PCM_16")
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(buffer.getbuffer())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise CodecBenchError(
-            f"cannot write {path}: {error.strerror}; free space or choose another folder"
-        ) from None
+    write_bytes_atomically(path, buffer.getvalue())
 
 
 def resample(wave: Wave, from_hz: int, to_hz: int) -> Wave:
@@ -163,6 +162,8 @@ def fit(wave: Wave, length: int) -> Wave:
 def _check_readable(path: Path) -> None:
     if path.is_dir():
         raise InvalidInput(f"{path}: is a folder, an audio file is needed")
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path}: is a pipe or device, not a file; write its audio into a file first")
     try:
         with path.open("rb") as file:
             first = file.read(1)
@@ -176,6 +177,27 @@ def _check_readable(path: Path) -> None:
         raise InvalidInput(f"{path}: the file is empty; remove it or copy it again")
 
 
+def _read(path: Path) -> tuple[NDArray[np.float32], int, int]:
+    """Return samples [T, channels], how many a channel the header promises, and the rate in Hz."""
+    try:
+        with soundfile.SoundFile(_system_path(path)) as file:
+            promised, rate_hz = _promised_frames(file), file.samplerate
+            if file.format == _MPEG:
+                data = path.read_bytes()
+                found = mpeg.scan(data)
+                if found is not None and not found.is_certain:
+                    with mpeg.stream(data[found.start : found.stop]) as stream:
+                        return _read_all(stream, path), 0, rate_hz
+            return _read_all(file, path), promised, rate_hz
+    except soundfile.SoundFileError as error:
+        if path.suffix.lower() in foreign.FORMATS:
+            frames, rate_hz = foreign.read(path)
+            return frames, 0, rate_hz
+        raise InvalidInput(
+            f"{path}: not readable audio ({_reason(error)}); give WAV, FLAC, OGG or MP3"
+        ) from None
+
+
 def _promised_frames(file: soundfile.SoundFile) -> int:
     """Return how many samples a channel the header promises, 0 where it does not know."""
     if shortened := _SHORT_WAV.search(file.extra_info):  # soundfile then counts what is there
@@ -184,7 +206,7 @@ def _promised_frames(file: soundfile.SoundFile) -> int:
         return promised if promised * frame_bytes < _WAV_UNKNOWN_BYTES else 0
     if file.frames >= _LENGTH_UNKNOWN:
         return 0
-    return int(file.frames * 0.99) if file.format == "MP3" else int(file.frames)  # an MP3's is an estimate
+    return int(file.frames * 0.99) if file.format == _MPEG else int(file.frames)  # an MP3's is an estimate
 
 
 def _read_all(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
@@ -198,6 +220,11 @@ def _read_all(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
         blocks.append(block)
         if len(block) < _BLOCK_FRAMES:
             return np.concatenate(blocks)
+
+
+def _system_path(path: Path) -> bytes | str:
+    """Return a path as soundfile takes any: it cannot encode names that are no UTF-8 itself."""
+    return str(path) if sys.platform == "win32" else os.fsencode(path)
 
 
 def _reason(error: soundfile.SoundFileError) -> str:

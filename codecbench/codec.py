@@ -200,9 +200,32 @@ class DecodedFiles(Codec):
     Its rates are what the user says of them; nothing is measured.
     """
 
+    notes: tuple[str, ...] = ()
+    """What was left out, a line each; known once `check` has returned."""
+
     @abstractmethod
-    def file(self, utterance: str) -> Path:
-        """Return the decoded file of the utterance with that id; raises `InvalidInput` if there is none."""
+    def file(
+        self, utterance: str, *, by_stem: bool = True, ident: str = "", reference: Path | None = None
+    ) -> Path:
+        """Return the decoded file of an utterance.
+
+        Parameters
+        ----------
+        utterance : str
+            Path of its reference below the references' folder, without suffix, as given by
+            `codecbench.names.pair_name`.
+        by_stem : bool
+            Whether the last part of that path names no other reference, and so may stand for it.
+        ident : str
+            The utterance's id, by which a run keeps decoded speech.
+        reference : Path, optional
+            The reference, which is never the answer unless both folders are one.
+
+        Raises
+        ------
+        InvalidInput
+            If there is none, or several.
+        """
 
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
         """Refuse: there is no encoder behind decoded files."""

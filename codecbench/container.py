@@ -1,26 +1,32 @@
 """Coded speech in a file: what `codecbench encode` writes and `codecbench decode` reads.
 
-Layout: the magic ``CBN1``; the header's length, four bytes little-endian; the header, a JSON object in UTF-8;
-the payload.  The header names codec and point, lengths and rates, packet sizes, and the payload's CRC-32.
-A codec with a file format of its own (`Codec.pack`) has a whole such file as payload.
-Every field is checked before use: a file may come from anywhere.
+Layout, version 2: the magic ``CBN2``; the header's length, four bytes little-endian; the CRC-32 of all else
+but the magic, likewise; the header, a JSON object in UTF-8; the payload.  The header has codec and point,
+lengths and rates, and packet sizes.  A codec with a file format of its own (`Codec.pack`) has a whole such
+file as payload.  Version 1, ``CBN1``, has no checksum there, but the payload's in its header; it is still
+read.  Every field is checked before use, against the others and against the payload: a file may come from
+anywhere.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as dataclass_fields
+from typing import Any, cast
 
 from codecbench.codec import Coded
 from codecbench.errors import InvalidPayload
+from codecbench.fields import Wrong, list_of, parse_json, record, text, truth, whole
 
-MAGIC = b"CBN1"
+MAGIC, OLD_MAGIC = b"CBN2", b"CBN1"
 SUFFIX = ".cbn"
 MAX_HEADER = 1 << 22
 MAX_SECONDS = 86_400
 MAX_RATE_HZ = 768_000
+FREE_SECONDS, SECONDS_PER_BYTE = 10.0, 1.0
+"""A payload stands for at most so many seconds, and so many more for each of its bytes: 8 bit/s."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Header:
     Parameters
     ----------
     codec : str
-        ``NAME`` or ``NAME:ARGUMENT``.
+        Registered name, without argument: a file must not name another to open.
     signature : str
         The encoding codec's signature; another one must not decode.
     point : str
@@ -61,9 +67,10 @@ class Header:
 
 def pack(header: Header, payload: bytes) -> bytes:
     """Return the bytes of a file."""
-    fields = {**asdict(header), "payload_bytes": len(payload), "crc32": zlib.crc32(payload)}
-    text = json.dumps(fields, separators=(",", ":")).encode()
-    return MAGIC + len(text).to_bytes(4, "little") + text + payload
+    fields = {**asdict(header), "payload_bytes": len(payload)}
+    rest = json.dumps(fields, separators=(",", ":")).encode() + payload
+    size = (len(rest) - len(payload)).to_bytes(4, "little")
+    return MAGIC + size + zlib.crc32(size + rest).to_bytes(4, "little") + rest
 
 
 def unpack(data: bytes) -> tuple[Header, Coded]:
@@ -72,61 +79,59 @@ def unpack(data: bytes) -> tuple[Header, Coded]:
     Raises
     ------
     InvalidPayload
-        If the bytes are not such a file, or a damaged or truncated one.
+        If the bytes are not such a file, or a damaged or truncated one, or claim what cannot be.
     """
-    if data[:4] != MAGIC:
-        raise InvalidPayload("not a file of codecbench encode (it does not begin with CBN1)")
-    size = int.from_bytes(data[4:8], "little")
-    if len(data) < 8 or size > MAX_HEADER or len(data) < 8 + size:
+    magic, size = data[:4], int.from_bytes(data[4:8], "little")
+    if magic not in (MAGIC, OLD_MAGIC):
+        raise InvalidPayload("not a file of codecbench encode (it does not begin with CBN2 or CBN1)")
+    begin = 12 if magic == MAGIC else 8
+    if len(data) < begin or size > MAX_HEADER or len(data) < begin + size:
         raise InvalidPayload("truncated or damaged: the header is incomplete; copy the file again")
-    fields = _fields(data[8 : 8 + size])
-    payload = data[8 + size :]
-    if len(payload) != fields.pop("payload_bytes") or zlib.crc32(payload) != fields.pop("crc32"):
+    if magic == MAGIC and zlib.crc32(data[4:8] + data[12:]) != int.from_bytes(data[8:12], "little"):
+        raise InvalidPayload("truncated or damaged: it is not what was written; copy the file again")
+    fields, payload = _fields(data[begin : begin + size]), data[begin + size :]
+    # Version 1 has a checksum of the payload alone, in its header.
+    is_whole = magic == MAGIC or fields.get("crc32") == zlib.crc32(payload)
+    if len(payload) != fields["payload_bytes"] or not is_whole:
         raise InvalidPayload("truncated or damaged: the payload is not what was written; copy the file again")
-    header = Header(**fields)
-    if not header.own_format and header.packet_bytes and sum(header.packet_bytes) != len(payload):
-        raise InvalidPayload("damaged: its packets do not make up the payload; copy the file again")
+    header = Header(**{item.name: fields[item.name] for item in dataclass_fields(Header)})
+    header = replace(header, packet_bytes=tuple(header.packet_bytes))
+    _check_sizes(header, len(payload))
     return header, Coded(payload, header.length, header.container_bytes, header.packet_bytes)
 
 
-def _fields(text: bytes) -> dict[str, Any]:
+def _fields(data: bytes) -> dict[str, Any]:
     try:
-        fields = json.loads(text)
-        checked: dict[str, Any] = {name: _text(fields[name]) for name in ("codec", "signature", "point")}
-        for name, most in _LIMITS.items():
-            checked[name] = _count(fields[name], most)
-        if type(fields["own_format"]) is not bool:
-            raise TypeError(fields["own_format"])
-        checked["own_format"] = fields["own_format"]
-        checked["packet_bytes"] = tuple(_count(size, 1 << 32) for size in fields["packet_bytes"])
-        for length, rate in (("length", "rate_hz"), ("source_length", "source_hz")):
-            if checked[rate] == 0 or checked[length] > MAX_SECONDS * checked[rate]:
-                raise ValueError(length)
-    except (ValueError, KeyError, TypeError, RecursionError):
+        fields = parse_json(data)
+        _CHECK(fields, "")
+    except Wrong as error:
+        raise InvalidPayload(f"damaged: in the header {error}; copy the file again") from None
+    return cast(dict[str, Any], fields)
+
+
+def _check_sizes(header: Header, payload_bytes: int) -> None:
+    """Refuse lengths that contradict each other or that so few bytes cannot stand for."""
+    coded_s, source_s = header.length / header.rate_hz, header.source_length / header.source_hz
+    if abs(coded_s - source_s) > 1.5 / min(header.rate_hz, header.source_hz):
         raise InvalidPayload(
-            "damaged: the header has missing or impossible fields; copy the file again"
-        ) from None
-    return checked
+            f"damaged: the header says {coded_s:.4g} s of coded speech and {source_s:.4g} s of the original; "
+            "copy the file again"
+        )
+    if coded_s > FREE_SECONDS + SECONDS_PER_BYTE * payload_bytes or coded_s > MAX_SECONDS:
+        raise InvalidPayload(
+            f"damaged: the header says {coded_s:.4g} s where {payload_bytes} bytes follow; "
+            "copy the file again"
+        )
+    if not header.own_format and header.packet_bytes and sum(header.packet_bytes) != payload_bytes:
+        raise InvalidPayload("damaged: its packets do not make up the payload; copy the file again")
 
 
-_LIMITS = {
-    "length": MAX_SECONDS * MAX_RATE_HZ,
-    "rate_hz": MAX_RATE_HZ,
-    "source_length": MAX_SECONDS * MAX_RATE_HZ,
-    "source_hz": MAX_RATE_HZ,
-    "container_bytes": 1 << 32,
-    "payload_bytes": 1 << 40,
-    "crc32": (1 << 32) - 1,
-}
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-def _count(value: object, most: int) -> int:
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(value)
-    return value
+_LENGTH, _RATE = whole(0, MAX_SECONDS * MAX_RATE_HZ), whole(1, MAX_RATE_HZ)
+_CHECK = record(
+    {
+        "codec": text(200), "signature": text(10_000), "point": text(200), "length": _LENGTH,
+        "rate_hz": _RATE, "source_length": _LENGTH, "source_hz": _RATE, "container_bytes": whole(0, 1 << 32),
+        "packet_bytes": list_of(whole(0, 1 << 32)), "own_format": truth, "payload_bytes": whole(0, 1 << 40),
+    },
+    {"crc32": whole(0, (1 << 32) - 1)},
+)  # fmt: skip

@@ -6,6 +6,20 @@ and exits with a non-zero status.  Anything that is not a `CodecBenchError` is a
 
 from __future__ import annotations
 
+from codecbench.text import one_line
+
+
+def told(error: BaseException) -> str:
+    """Return an error of anybody's code as one line: its own where it is one of ours, else with its type."""
+    try:
+        text = one_line(str(error))
+    except Exception:
+        text = ""  # an error whose own message raises
+    if isinstance(error, CodecBenchError) and text:
+        return text
+    name = one_line(type(error).__name__, 100)
+    return f"{name}: {text}" if text else name
+
 
 class CodecBenchError(Exception):
     """Base of all errors that are reported in one line, without a traceback."""
@@ -37,6 +51,26 @@ class Unavailable(CodecBenchError):
 
     def __reduce__(self) -> tuple[type[Unavailable], tuple[str, str]]:
         return type(self), (self.reason, self.remedy)
+
+
+class ContractBroken(Unavailable):
+    """A plugin is not what it must be to enter a run; the message is for its author.
+
+    It counts as unavailable, so that everything else of a run goes on.
+    """
+
+    def __init__(
+        self, reason: str, remedy: str = "tell its author; docs/plugins.md says what is wanted"
+    ) -> None:
+        super().__init__(reason, remedy)
+
+
+class BadReturn(CodecBenchError):
+    """What a plugin returned is not what its contract says; only that cell or score fails."""
+
+
+class PluginStopped(CodecBenchError):
+    """A plugin tried to end the process (``sys.exit``) or to interrupt it; that is an error of its own."""
 
 
 class Unscorable(CodecBenchError):

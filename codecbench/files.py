@@ -1,11 +1,27 @@
-"""Safe writing of files: whole or not at all, with an error of one line."""
+"""Atomic writes and content hashes: files whole or not at all, with an error of one line."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import uuid
 from pathlib import Path
 
 from codecbench.errors import StorageError
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, hexadecimal; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_or_unreadable(path: Path) -> str:
+    """Return the SHA-256 of a file's content, or the word ``unreadable``: whoever reads it will say why."""
+    try:
+        return sha256(path)
+    except OSError:
+        return "unreadable"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -15,7 +31,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_bytes_atomically(path: Path, data: bytes) -> None:
     """Replace a file, whole or not at all; raises `StorageError`."""
-    partial = path.with_name(f".{path.name}.part")
+    # Names may be as long as the system allows, and several workers may write the same file at once.
+    partial = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -38,4 +55,4 @@ def write_all(descriptor: int, data: bytes) -> None:
 def unwritable(path: Path, error: OSError, kept: int | None = None) -> StorageError:
     """Return the error for a failed write, in one line."""
     stored = "" if kept is None else f" ({kept} records are stored; the same command continues)"
-    return StorageError(f"cannot write {path}: {error.strerror}; free space or choose another --out{stored}")
+    return StorageError(f"cannot write {path}: {error.strerror}; free space or choose another folder{stored}")

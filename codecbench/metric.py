@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from codecbench import returned
 from codecbench.codec import Wave
 from codecbench.errors import InvalidInput, Unscorable
 
@@ -22,10 +23,38 @@ SILENCE_DBFS = -80.0
 
 
 @dataclass(frozen=True)
+class Golden:
+    """What a metric gives for known signals; ``codecbench selftest`` measures it on the machine at hand.
+
+    The signals are those of `codecbench.testing.signals`: speech-like, four seconds.
+
+    Parameters
+    ----------
+    identity, noise, band : float or str
+        The score of the signal against itself, with white noise at 20 dB, and without what lies above
+        3400 Hz; ``"unscorable"`` where the metric refuses.
+    tolerance : float
+        How far a score may be off.
+    symmetric : bool
+        Whether swapping reference and degraded leaves the score as it is.
+    delay : tuple of float
+        Lowest and highest score for a delay of 100 ms.
+    """
+
+    identity: float | str
+    noise: float | str
+    band: float | str
+    tolerance: float
+    symmetric: bool
+    delay: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Metric(ABC):
     """A full-reference speech quality metric.
 
-    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.
+    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.  Waves
+    come read-only.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
     """
 
     name: ClassVar[str]
@@ -38,6 +67,8 @@ class Metric(ABC):
     version: ClassVar[int] = 1
     minimum_seconds: ClassVar[float] = 0.0
     citation: ClassVar[str] = ""
+    bibtex: ClassVar[str] = ""
+    golden: ClassVar[Golden | None] = None
 
     def check(self) -> None:
         """Return quietly if the metric can run here; raise `Unavailable` otherwise, without heavy imports."""
@@ -66,6 +97,8 @@ class Metric(ABC):
             If the shapes are not equal and one-dimensional.
         Unscorable
             If the pair has no defined score; the message is the reason.
+        BadReturn
+            If `score` gave anything but a number.
         """
         if ref.ndim != 1 or ref.shape != deg.shape:
             raise InvalidInput(
@@ -78,10 +111,7 @@ class Metric(ABC):
                 raise Unscorable(f"shorter than {self.minimum_seconds:g} s")
             if level_dbfs(wave) < SILENCE_DBFS:
                 raise Unscorable(f"{label} is silent")
-        value = float(self.score(ref, deg))
-        if not math.isfinite(value):
-            raise Unscorable(f"{self.name} gave {value}")
-        return value
+        return returned.score(self.score(ref, deg), self.name)
 
     @abstractmethod
     def score(self, ref: Wave, deg: Wave) -> float:

@@ -12,11 +12,17 @@ import inspect
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
+import click
+
+from codecbench import contract
 from codecbench.codec import Codec
-from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.errors import ContractBroken, InvalidInput, Unavailable, told
+from codecbench.guard import guarded
 from codecbench.metric import Metric
+from codecbench.plain import kind as kind_of
+from codecbench.text import one_line
 
 CODECS, METRICS = "codecbench.codecs", "codecbench.metrics"
 DATASETS, COMMANDS = "codecbench.datasets", "codecbench.commands"
@@ -35,44 +41,65 @@ def load(group: str, name: str) -> Callable[..., Any]:
     InvalidInput
         If the name is unknown; the message suggests the nearest one.
     Unavailable
-        If its module cannot be imported.
+        If its module cannot be imported, or it cannot be registered under that name.
     """
     table = _table(group)
+    kind = group.rpartition(".")[2].removesuffix("s")
     if name not in table:
-        raise InvalidInput(unknown(group.rpartition(".")[2].removesuffix("s"), name, table))
+        raise InvalidInput(unknown(kind, name, table))
+    point = _only(table[name], kind)
     try:
-        factory: Callable[..., Any] = table[name].load()
+        with guarded(loading=True):
+            factory: Any = point.load()
     except (ImportError, AttributeError) as error:
-        reason = f"{name} cannot be loaded ({error})"
+        reason = f"{name} cannot be loaded ({one_line(str(error))})"
         raise Unavailable(reason, "install or update the package that brings it") from error
-    return factory
+    except Exception as error:
+        raise ContractBroken(f"{kind} {name!r}: importing {point.module} failed ({told(error)})") from error
+    if not callable(factory):
+        raise ContractBroken(f"{kind} {name!r}: {point.value} is no class or function")
+    return cast(Callable[..., Any], factory)
 
 
 def codec(spec: str) -> Codec:
-    """Make the codec named by ``NAME`` or ``NAME:ARGUMENT`` (without ``@POINT``), see `parse_codecs`."""
+    """Make the codec named by ``NAME`` or ``NAME:ARGUMENT`` (without ``@POINT``), see `parse_codecs`.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none of that name, or the argument cannot be used.
+    Unavailable
+        If its package is missing; `ContractBroken` if it is not what `codecbench.contract` says.
+    """
     name, separator, argument = spec.partition(":")
     factory = load(CODECS, name)
     if not separator:
-        made = factory()
-    elif inspect.signature(factory).parameters:
-        made = factory(argument)
+        made = _make("codec", name, factory)
+    elif _takes_argument(factory):
+        made = _make("codec", name, factory, argument)
     else:
         raise InvalidInput(f"codec {name!r} takes no argument, but {spec!r} gives {argument!r}")
-    if not isinstance(made, Codec):
-        raise CodecBenchError(
-            f"plugin {name!r} made a {type(made).__name__}, not a codec; report it to its author"
-        )
-    return made
+    return contract.codec(made, name)
 
 
 def metric(name: str) -> Metric:
-    """Make the metric of that name with its default recipe."""
-    made = load(METRICS, name)()
-    if not isinstance(made, Metric):
-        raise CodecBenchError(
-            f"plugin {name!r} made a {type(made).__name__}, not a metric; report it to its author"
-        )
-    return made
+    """Make the metric of that name with its default recipe; raises like `codec`."""
+    return contract.metric(_make("metric", name, load(METRICS, name)), name)
+
+
+def dataset(name: str) -> Any:
+    """Make the source of a registered dataset; raises like `codec`."""
+    return _make("dataset", name, load(DATASETS, name))
+
+
+def command(name: str) -> click.Command:
+    """Return a command of a package: the object registered, or what it gives when called."""
+    found: Any = load(COMMANDS, name)
+    if not isinstance(found, click.Command):
+        found = _make("command", name, found)
+    if not isinstance(found, click.Command):
+        raise ContractBroken(f"command {name!r}: the entry point made {kind_of(found)}, not a click.Command")
+    return found
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
@@ -83,14 +110,45 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}; {hint}"
 
 
+def _make(kind: str, name: str, factory: Callable[..., Any], *arguments: str) -> Any:
+    try:
+        with guarded(loading=True):
+            return factory(*arguments)
+    except (InvalidInput, Unavailable):
+        raise
+    except Exception as error:
+        raise ContractBroken(f"{kind} {name!r} cannot be made ({told(error)})") from error
+
+
+def _takes_argument(factory: Callable[..., Any]) -> bool:
+    try:
+        return bool(inspect.signature(factory).parameters)
+    except (TypeError, ValueError):  # some callables of C have none to show
+        return True
+
+
+def _only(points: tuple[EntryPoint, ...], kind: str) -> EntryPoint:
+    """Return the one entry point of a name; the suite's own cannot be taken, others must not collide."""
+    name = points[0].name
+    own = [point for point in points if _package(point) == "codecbench"]
+    if not own and len({point.value for point in points}) > 1:
+        packages = " and ".join(sorted(f"{point.value} of {_package(point)}" for point in points))
+        raise ContractBroken(
+            f"{kind} {name!r}: two packages register this name ({packages})", "uninstall one of them"
+        )
+    if not contract.NAME.fullmatch(name):
+        raise ContractBroken(f"{kind} {name!r}: a name is {contract.WHAT_A_NAME_IS}")
+    return (own or points)[0]
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unknown package"
+
+
 @cache
-def _table(group: str) -> dict[str, EntryPoint]:
-    table: dict[str, EntryPoint] = {}
+def _table(group: str) -> dict[str, tuple[EntryPoint, ...]]:
+    """Return all entry points of a group by name."""
+    table: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=group):
-        if point.name in table and table[point.name].value != point.value:
-            raise CodecBenchError(
-                f"{group}: two packages register {point.name!r} "
-                f"({table[point.name].value} and {point.value}); uninstall one"
-            )
-        table[point.name] = point
+        table[point.name] = (*table.get(point.name, ()), point)
     return table

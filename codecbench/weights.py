@@ -7,7 +7,6 @@ hash, each whole or not at all.  Nothing is downloaded unless asked for.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from pathlib import Path
 
 from codecbench import registry
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.files import sha256
 
 VARIABLE = "CODECBENCH_WEIGHTS"
 RETRIES = 3
-TIMEOUT_S = 30.0
-_PIECE_BYTES = 1 << 18
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, the bytes of it that have arrived, and all its bytes."""
@@ -152,8 +150,7 @@ def verify_files(declared: WeightsSource, folder: Path) -> Path:
     for name, file in declared.files.items():
         path = folder / name
         try:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = sha256(path)
         except OSError as error:
             raise InvalidInput(f"{path}: cannot be read ({error.strerror}); fetch it again") from None
         if digest != file.sha256:
@@ -187,6 +184,8 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
     import pooch
     import requests
 
+    from codecbench.transfer import Refused
+
     declared = source(codec)
     if declared.fetcher is not None:
         return declared.fetcher(progress)
@@ -207,6 +206,10 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
                 f"{file.url}: the download does not have the pinned sha256; "
                 "the file upstream has changed, report it"
             ) from None
+        except Refused as error:
+            raise CodecBenchError(
+                f"{file.url}: download failed: {error}; report it, or put {name} into {folder}"
+            ) from None
         except requests.RequestException as error:
             raise CodecBenchError(
                 f"{file.url}: download failed ({_reason(error)}); try again, or put {name} into {folder}"
@@ -220,16 +223,12 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
 
 def _downloader(name: str, size: int, progress: Progress | None) -> Callable[[str, str, object], None]:
     """Return what pooch calls to download one file, telling ``progress`` of each piece."""
-    import requests
+    from codecbench import transfer
 
     def download(url: str, output_file: str, _store: object) -> None:
         arrived = 0
-        with (
-            requests.get(url, stream=True, timeout=TIMEOUT_S) as response,
-            Path(output_file).open("wb") as file,
-        ):
-            response.raise_for_status()
-            for piece in response.iter_content(_PIECE_BYTES):
+        with transfer.get(url, size) as answer, Path(output_file).open("wb") as file:
+            for piece in answer.pieces:
                 file.write(piece)
                 arrived += len(piece)
                 if progress is not None:

@@ -18,6 +18,8 @@ from codecbench.cli import COMMANDS, cli
 from codecbench.errors import CodecBenchError, Unavailable
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
+NOTES = Path(__file__).parent / "metrics_notes.md"
+"""What is said of the numbers below the table of metrics."""
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
@@ -121,7 +123,8 @@ def _metrics_page() -> str:
     text = (
         "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
     )
-    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row))
+    notes = NOTES.read_text(encoding="utf-8")
+    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row)) + f"\n{notes}"
 
 
 def _data_page() -> str:
@@ -130,11 +133,27 @@ def _data_page() -> str:
         return (f"`{name}`", source.description, source.licence, size)
 
     text = (
-        "`--data NAME` takes a set of this table, downloaded once; `--data FOLDER` any folder of audio.\n\n"
+        "`--data NAME` takes a set of this table, downloaded once; `--data FOLDER` any folder of audio. "
+        "Where a folder has a set's name, `./NAME` is the folder and `set:NAME` the set.\n\n"
     )
-    return f"# Datasets\n\n{NOTE}\n{text}" + _table(
-        ("name", "description", "licence", "size"), _rows(registry.DATASETS, row)
-    )
+    table = _table(("name", "description", "licence", "size"), _rows(registry.DATASETS, row))
+    return f"# Datasets\n\n{NOTE}\n{text}{table}{_FOLDERS}"
+
+
+_FOLDERS = """
+## Folders
+
+Audio is found at any depth; linked folders are followed once. Names that begin with a dot, folders that
+hold a run, a report or a listening test, `--out`, `--deg`, pipes and devices are passed over, and audio
+that cannot be read is counted on stderr. libsndfile reads WAV, FLAC, OGG, Opus, MP3, AIFF, AU, SPHERE, W64,
+CAF and more; PyAV adds M4A, AAC, AMR, WMA and more.
+
+With a `manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
+known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which.
+
+`score --ref DIR --deg DIR` pairs files by their path below the folders, without suffix. Where there is no
+such file, the last part of the path counts, if it is unique in both folders.
+"""
 
 
 def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:

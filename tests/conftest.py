@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,20 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from codecbench import registry
+
 ROOT = Path(__file__).resolve().parents[1]
+
+_OURS = {"codecbench", "codecbench-fakes", "codecbench-hostile"}
+
+
+def _entry_points(**selected: str) -> list[EntryPoint]:
+    """Return the project's own entry points: what else is installed here must not change a test."""
+    return [point for point in entry_points(**selected) if point.dist and point.dist.name in _OURS]
+
+
+# Before any test module asks for names.
+registry.entry_points = _entry_points
 
 pytest_plugins = ["made_up_runs", "suite_fixtures"]
 

@@ -219,10 +219,10 @@ def test_save_on_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pyt
     audio.save(tmp_path / "a.flac", _tone(), RATE)
     before = (tmp_path / "a.flac").read_bytes()
 
-    def full(self: Path, data: bytes) -> int:
+    def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CodecBenchError, match="No space left on device; free space"):
         audio.save(tmp_path / "a.flac", _tone(hz=100.0), RATE)
     assert (tmp_path / "a.flac").read_bytes() == before

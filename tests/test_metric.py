@@ -55,7 +55,7 @@ def test_signature_has_the_whole_recipe(metric):
         ("si-sdr", "si-sdr|zero_mean:True|fs:16000|resample:soxr-hq|v:1"),
         (
             "visqol-poly",
-            "visqol-poly|mode:speech|mapping:polynomial|envelope:cpp|level_dbfs:-26.0|max_seconds:30.0|"
+            "visqol-poly|mode:speech|mapping:polynomial|envelope:cpp|level:native|max_seconds:30.0|"
             "fs:16000|resample:soxr-hq|lib:visqol-python-3.8.0|v:1",
         ),
     ],

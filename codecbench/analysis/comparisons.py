@@ -21,7 +21,7 @@ def pairs(run: Run, seed: int = 0) -> pd.DataFrame:
     Columns are ``metric`` and those of `compare_all`.  The ground truth takes no part: that a codec differs
     from the original is no finding and would only weaken the others.
     """
-    shown = [point_label(*pair) for pair in points(run) if not is_ground_truth(pair[0])]
+    shown = [point_label(*pair) for pair in points(run) if not is_ground_truth(run, pair[0])]
     parts = []
     for metric in run.manifest["metrics"]:
         scores, speakers = wide(run, metric)
@@ -35,14 +35,14 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
     """Return BD-rate and BD-quality of every ordered pair of codecs with enough points, on every metric.
 
     Columns: metric, anchor, test, then ``rate``, ``quality``, ``clip_rate``, ``clip_quality`` each with
-    ``_low`` and ``_high``, the numbers of clips, and the reasons of refusals.
+    ``_low`` and ``_high``, the numbers of clips, the overlaps, and the reasons of refusals.
     """
     rates, _ = wide(run, "payload_kbps")
     columns: dict[str, list[str]] = {}
     for codec, point in points(run):
-        if point_label(codec, point) in rates.columns and not is_ground_truth(codec):
+        if point_label(codec, point) in rates.columns and not is_ground_truth(run, codec):
             columns.setdefault(codec, []).append(point_label(codec, point))
-    codecs = [codec for codec in ordered(list(columns)) if len(columns[codec]) >= FEWEST_POINTS]
+    codecs = [codec for codec in ordered(run, columns) if len(columns[codec]) >= FEWEST_POINTS]
     rows = []
     for metric, entry in run.manifest["metrics"].items():
         scores, speakers = wide(run, metric)
@@ -52,6 +52,7 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
                 (rates[a].to_numpy(), scores[a].to_numpy()),
                 (rates[t].to_numpy(), scores[t].to_numpy()),
                 speakers,
+                seconds=[item["seconds"] for item in run.manifest["utterances"]],
                 higher_is_better=bool(entry["higher_is_better"]),
                 seed=seed,
             )
@@ -63,6 +64,8 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
                 "clips": result.clips,
                 "rate_clips": result.rate_clips,
                 "quality_clips": result.quality_clips,
+                "rate_overlap": result.rate_overlap,
+                "quality_overlap": result.quality_overlap,
             }
             rows.append(row | {"rate_reason": result.rate_reason, "quality_reason": result.quality_reason})
     return pd.DataFrame(rows)
@@ -75,29 +78,6 @@ def wide(run: Run, column: str) -> tuple[pd.DataFrame, np.ndarray[tuple[int], np
     table = records.pivot_table(index="utterance", columns="label", values=column, dropna=False, sort=False)
     table = table.reindex([item["id"] for item in listed])
     return table, np.array([str(item["speaker"]) for item in listed])
-
-
-def lags(run: Run) -> pd.DataFrame:
-    """Return for each codec and point the measured lag beside the stated delay, and what alignment changed.
-
-    Columns: codec, point, stated_ms, lag_median_ms, lag_min_ms, lag_max_ms, shifted (utterances with a lag),
-    and for each metric ``<metric>_change``, the mean of the aligned score less the raw one.
-    """
-    rows = []
-    decoded = run.records[run.records["status"] == "ok"]
-    for (codec, point), part in decoded.groupby(["codec", "point"], sort=False):
-        known = part["lag_ms"].dropna()
-        row: dict[str, Any] = {"codec": codec, "point": point, "stated_ms": _mean(part["delay_ms"])}
-        row |= {"lag_median_ms": float(known.median()) if len(known) else math.nan}
-        row |= {
-            "lag_min_ms": _mean(known[known == known.min()]),
-            "lag_max_ms": _mean(known[known == known.max()]),
-        }
-        row |= {"shifted": int((known != 0).sum()), "n": len(part)}
-        for metric in run.manifest["metrics"]:
-            row[f"{metric}_change"] = _mean(part[metric] - part[f"raw:{metric}"])
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def failures(run: Run) -> pd.DataFrame:

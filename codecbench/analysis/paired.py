@@ -32,7 +32,7 @@ _CHUNK = 10_000
 
 
 class Comparison(NamedTuple):
-    """Mean paired difference ``a - b`` with its interval, the p-value of "no difference", effective n."""
+    """Mean paired difference ``a - b`` with its interval, the p-value of "no difference", pairs scored."""
 
     difference: float
     low: float

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codecbench.analysis.results import Point, Result, Score, measured, read_published
+from codecbench.analysis.results import PUBLISHED, Point, Result, Score, measured, read_published
 from codecbench.errors import InvalidInput
 from codecbench.store.store import Run
 
@@ -51,22 +51,22 @@ class Flag:
 
 
 def repository_folder() -> Path:
-    """Return the folder of published results in a checkout of the repository.
+    """Return the folder of published results in a checkout; an installed package is without it."""
+    return Path(__file__).resolve().parents[2] / "results"
+
+
+def load_published(folder: Path | None = None) -> list[Result]:
+    """Return all published results of a folder, by default the repository's.
 
     Raises
     ------
     InvalidInput
-        If the package was installed without it.
+        If it holds none.
     """
-    folder = Path(__file__).resolve().parents[2] / "results"
-    if not any(folder.glob("published-*.json")):
-        raise InvalidInput(f"{folder}: no published-*.json here; name the folder that holds them")
-    return folder
-
-
-def load_published(folder: Path | None = None) -> list[Result]:
-    """Return all published results of a folder, by default the repository's."""
-    return read_published(repository_folder() if folder is None else folder)
+    folder = folder or repository_folder()
+    if not (found := read_published(folder)):
+        raise InvalidInput(f"{folder}: no {PUBLISHED} here; name the folder that holds them")
+    return found
 
 
 def check_published(ours: Run | Iterable[Result], published: Sequence[Result] | None = None) -> list[Flag]:
@@ -119,6 +119,8 @@ def _flags(result: Result, literature: Sequence[Result]) -> Iterable[Flag]:
 def _bands(source: Result, point: Point, metric: str) -> Iterable[tuple[float, float, str]]:
     """Yield the limits that a source sets to a metric at a rate, and its name."""
     for theirs in source.points:
+        if theirs.nominal_kbps is None or point.nominal_kbps is None:
+            continue
         same = abs(theirs.nominal_kbps - point.nominal_kbps) <= RATE_TOLERANCE * theirs.nominal_kbps
         if same and metric in theirs.scores and (metric in TOLERANCES or _has_limits(theirs.scores[metric])):
             score, margin = theirs.scores[metric], TOLERANCES.get(metric, 0.0)

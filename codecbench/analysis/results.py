@@ -10,21 +10,42 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from codecbench.errors import InvalidInput
+from codecbench.fields import list_of, map_of, maybe, number, one_of, read_json, record, text, truth, whole
 from codecbench.files import write_atomically
+from codecbench.names import safe_name
 from codecbench.store.store import Run
 
 FORMAT = 1
 KINDS = ("measured", "published")
 PUBLISHED = "published-*.json"
+
+_NAME = text(4096)
+_MEAN = number(-1e9, 1e9)
+_RATE = maybe(number(0, 1e9))
+_SCORE = record(
+    {"mean": _MEAN},
+    {"low": maybe(_MEAN), "high": maybe(_MEAN), "n": maybe(whole()), "band": maybe(_NAME)},
+)
+_CHECK = record({
+    "format": one_of(FORMAT), "kind": one_of(*KINDS),
+    "points": list_of(record(
+        {"point": _NAME, "nominal_kbps": _RATE, "scores": map_of(_SCORE)},
+        {"payload_kbps": _RATE, "n": maybe(whole())},
+    )),
+    "codec": _NAME,
+    "meta": record({}, {
+        "source": maybe(text()), "url": maybe(text()), "dataset": maybe(_NAME), "note": maybe(text()),
+        "comparable": truth, "signatures": map_of(text()),
+    }),
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,15 +64,16 @@ class Point:
     """One operating point with its scores by metric."""
 
     point: str
-    nominal_kbps: float
+    nominal_kbps: float | None
     payload_kbps: float | None
     n: int | None
     scores: Mapping[str, Score]
 
     @property
     def kbps(self) -> float:
-        """The measured rate where there is one, else the nominal one."""
-        return self.nominal_kbps if self.payload_kbps is None else self.payload_kbps
+        """The measured rate where there is one, else the nominal one; NaN where neither is known."""
+        rate = self.nominal_kbps if self.payload_kbps is None else self.payload_kbps
+        return math.nan if rate is None else rate
 
 
 @dataclass(frozen=True)
@@ -88,10 +110,10 @@ def measured(run: Run, summary: pd.DataFrame) -> list[Result]:
 
 def write(result: Result, folder: Path) -> Path:
     """Write a result as ``<codec>.json`` (``published-<codec>.json``) into a folder, atomically."""
-    name = re.sub(r"[^\w.+-]+", "-", result.codec)
+    name = safe_name(result.codec)
     path = folder / f"{'published-' if result.kind == 'published' else ''}{name}.json"
-    text = json.dumps({"format": FORMAT, **asdict(result)}, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, text + "\n")
+    written = json.dumps({"format": FORMAT, **asdict(result)}, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, written + "\n")
     return path
 
 
@@ -104,20 +126,11 @@ def read(path: Path) -> Result:
         If it is not JSON of this schema; the message names the field.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path}: cannot be read as JSON ({error}); restore or remove it") from None
-    try:
-        if data["format"] != FORMAT or data["kind"] not in KINDS:
-            raise InvalidInput(
-                f"{path}: format {data['format']!r}, kind {data['kind']!r} are not of this schema"
-            )
-        points = tuple(_point(item) for item in data["points"])
-        return Result(str(data["codec"]), data["kind"], dict(data["meta"]), points)
-    except KeyError as error:
-        raise InvalidInput(f"{path}: the field {error} is missing; see codecbench/results.py") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"{path}: not a result file ({error}); see codecbench/results.py") from None
+        found = read_json(path, _CHECK, "a result file", "see the schema in codecbench/analysis/results.py")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InvalidInput(f"{path}: no such file; check the path") from None
+    data = cast(dict[str, Any], found)
+    return Result(data["codec"], data["kind"], data["meta"], tuple(map(_point, data["points"])))
 
 
 def read_published(folder: Path) -> list[Result]:
@@ -141,18 +154,10 @@ def table(results: Iterable[Result]) -> pd.DataFrame:
 
 def _point(item: Mapping[str, Any]) -> Point:
     scores = {
-        str(name): Score(
-            float(score["mean"]),
-            _number(score.get("low")),
-            _number(score.get("high")),
-            None if score.get("n") is None else int(score["n"]),
-            score.get("band"),
-        )
+        name: Score(score["mean"], *(score.get(part) for part in ("low", "high", "n", "band")))
         for name, score in item["scores"].items()
     }
-    n = None if item.get("n") is None else int(item["n"])
-    payload = _number(item.get("payload_kbps"))
-    return Point(str(item["point"]), float(item["nominal_kbps"]), payload, n, scores)
+    return Point(item["point"], item["nominal_kbps"], item.get("payload_kbps"), item.get("n"), scores)
 
 
 def _measured_point(row: pd.Series, metrics: list[str]) -> Point:
@@ -167,13 +172,9 @@ def _measured_point(row: pd.Series, metrics: list[str]) -> Point:
         if math.isfinite(row[metric])
     }
     return Point(
-        str(row["point"]), float(row["nominal_kbps"]), _rounded(row["payload_kbps"]), int(row["n"]), scores
+        str(row["point"]), _rounded(row["nominal_kbps"]), _rounded(row["payload_kbps"]), int(row["n"]), scores
     )
 
 
 def _rounded(value: float) -> float | None:
     return round(float(value), 6) if math.isfinite(value) else None
-
-
-def _number(value: object) -> float | None:
-    return None if value is None else float(value)  # type: ignore[arg-type]

@@ -1,27 +1,33 @@
-"""One or several runs as the report sees them: merged, ordered, with names, roles and rate bands.
+"""Merging of runs: one or several as the report sees them, in order, with roles and rate bands.
 
-The ground truth stands first, the repository's own model last, as tables of the field do; both are told by
-the codec's name, nothing else here knows a codec.
+The ground truth stands first, the reader's own models last, as tables of the field do.  Ground truth is every
+codec that says of itself ``kind="anchor"``; the reader says which models are his or hers.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from codecbench.errors import InvalidInput
+from codecbench.registry import unknown
+from codecbench.store.manifest import differences, merge
 from codecbench.store.store import Run, load_run
 
-GROUND_TRUTH = "pcm"
-OWN = "spc"
+if TYPE_CHECKING:
+    import pandas as pd
+
+ANCHOR = "anchor"
+"""What a codec's ``info.kind`` says where it is the untouched original."""
+
 EDGES_KBPS = (0.0, 2.0, 4.0, 8.0, 16.0, math.inf)
 TYPICAL_KBPS = 6.0
 MOST_PANELS = 8
@@ -56,26 +62,27 @@ def point_label(codec: str, point: str) -> str:
     return f"{codec}@{point}"
 
 
-def is_ground_truth(codec: str) -> bool:
-    """Say whether a codec is the untouched original."""
-    return codec == GROUND_TRUTH
+def is_ground_truth(run: Run, codec: str) -> bool:
+    """Say whether a codec of the run, or a published one, is the untouched original."""
+    entry = run.manifest["codecs"].get(codec)
+    return entry is not None and entry["info"]["kind"] == ANCHOR
 
 
-def is_own(codec: str) -> bool:
-    """Say whether a codec is this repository's own model, with or without a named checkpoint."""
-    return codec == OWN or codec.startswith(f"{OWN}:")
+def without_truth(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table with a column ``codec`` that are not the ground truth's."""
+    return table[[not is_ground_truth(run, codec) for codec in table["codec"]]]
 
 
-def ordered(codecs: Sequence[str]) -> list[str]:
-    """Return codecs with the ground truth first and the own model last, otherwise in the given order."""
-    return sorted(codecs, key=lambda codec: (not is_ground_truth(codec), is_own(codec)))
+def ordered(run: Run, codecs: Iterable[str]) -> list[str]:
+    """Return codecs with the ground truth first and the own models last, otherwise in the given order."""
+    return sorted(codecs, key=lambda codec: (not is_ground_truth(run, codec), codec in run.ours))
 
 
 def points(run: Run) -> list[tuple[str, str]]:
     """Return (codec, point) of a run in the report's order."""
     return [
         (codec, point["name"])
-        for codec in ordered(list(run.manifest["codecs"]))
+        for codec in ordered(run, run.manifest["codecs"])
         for point in run.manifest["codecs"][codec]["points"]
     ]
 
@@ -90,19 +97,19 @@ def with_tokens(records: pd.DataFrame) -> pd.DataFrame:
     return records[records["codes"].map(lambda value: isinstance(value, dict)).astype(bool)]
 
 
-def one_per_codec(records: pd.DataFrame) -> pd.DataFrame:
-    """Return one record a codec, at the rate nearest to the own model's, the own one last."""
-    own = records[records["codec"].map(is_own).astype(bool)]["payload_kbps"]
+def one_per_codec(run: Run, records: pd.DataFrame) -> pd.DataFrame:
+    """Return one record a codec, at the rate nearest to the own model's, the own ones last."""
+    import pandas as pd
+
+    own = records[records["codec"].isin(run.ours)]["payload_kbps"]
     target = float(own.iloc[0]) if len(own) else TYPICAL_KBPS
     rows = []
-    for codec in ordered(list(records["codec"].unique())):
+    for codec in ordered(run, records["codec"].unique()):
         part = records[records["codec"] == codec]
-        if not is_ground_truth(codec):
+        if not is_ground_truth(run, codec):
             rows.append(part.iloc[int(np.argmin(np.abs(np.log(part["payload_kbps"] / target))))])
-    others, mine = (
-        [row for row in rows if not is_own(row["codec"])],
-        [row for row in rows if is_own(row["codec"])],
-    )
+    others = [row for row in rows if row["codec"] not in run.ours]
+    mine = [row for row in rows if row["codec"] in run.ours]
     return pd.DataFrame([*others[: MOST_PANELS - len(mine)], *mine], columns=records.columns)
 
 
@@ -118,34 +125,53 @@ def decimals(metric: Mapping[str, Any]) -> int:
     return 3 if high - low <= 2 else 2
 
 
-def load_runs(folders: Sequence[Path]) -> Run:
+def load_runs(folders: Sequence[Path], ours: Iterable[str] = ()) -> Run:
     """Read runs and merge them into one whose audio paths are absolute.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        The runs; where two hold the same cell, the later one's record counts.
+    ours : iterable of str
+        Names of the reader's own models: labels of codecs, or a name that stands for all its checkpoints.
 
     Raises
     ------
     InvalidInput
-        If there is none, or if the runs do not compare: another dataset or sample, or a codec or metric of
-        the same name with another signature.
+        If there is none, or the runs do not compare (other speech, another sample of it, or a codec or metric
+        of the same name with another signature), or they have no codec of a name in ``ours``.
     """
+    import pandas as pd
+
     if not folders:
         raise InvalidInput("no run given; name the --out folder of at least one")
-    runs = [_absolute(load_run(Path(folder))) for folder in folders]
+    runs = [_absolute(load_run(folder)) for folder in folders]
     for other in runs[1:]:
         _check_comparable(runs[0], other)
-    manifest = copy.deepcopy(runs[0].manifest)
-    for other in runs[1:]:
-        _merge_manifest(manifest, other.manifest)
+    manifest = functools.reduce(merge, (run.manifest for run in runs))
     records = (
         pd.concat([run.records for run in runs], ignore_index=True) if len(runs) > 1 else runs[0].records
     )
     records = records.drop_duplicates(["utterance", "codec", "point"], keep="last", ignore_index=True)
-    return Run(runs[0].out, manifest, records)
+    return Run(runs[0].out, manifest, records, _own(ours, list(manifest["codecs"])))
+
+
+def _own(names: Iterable[str], codecs: Sequence[str]) -> frozenset[str]:
+    """Return the labels that a reader's names stand for."""
+    found: set[str] = set()
+    for name in names:
+        meant = {codec for codec in codecs if codec == name or codec.startswith(f"{name}:")}
+        if not meant:
+            raise InvalidInput(f"{unknown('codec', name, codecs)}; --ours takes names of the runs' codecs")
+        found |= meant
+    return frozenset(found)
 
 
 def without_audio(run: Run) -> Run:
     """Return the run as if no speech had been kept."""
     utterances = [{**item, "audio": None} for item in run.manifest["utterances"]]
-    return Run(run.out, {**run.manifest, "utterances": utterances}, run.records.assign(audio=None))
+    manifest = {**run.manifest, "utterances": utterances}
+    return replace(run, manifest=manifest, records=run.records.assign(audio=None))
 
 
 def _absolute(run: Run) -> Run:
@@ -155,7 +181,7 @@ def _absolute(run: Run) -> Run:
         item["audio"] = _inside(root, item.get("audio"))
     records = run.records.copy()
     records["audio"] = [_inside(root, value) for value in records["audio"]]
-    return Run(run.out, manifest, records)
+    return replace(run, manifest=manifest, records=records)
 
 
 def _inside(root: Path, name: object) -> str | None:
@@ -167,34 +193,12 @@ def _inside(root: Path, name: object) -> str | None:
 
 
 def _check_comparable(first: Run, other: Run) -> None:
-    here, there = first.manifest, other.manifest
-    pair = f"{first.out} and {other.out}"
-    if here["dataset"]["revision"] != there["dataset"]["revision"]:
-        names = f"{here['dataset']['name']!r} and {there['dataset']['name']!r}"
-        raise InvalidInput(f"{pair} used different speech ({names}, by hash); report them apart")
-    if {item["id"] for item in here["utterances"]} != {item["id"] for item in there["utterances"]}:
+    found = differences(first.manifest, other.manifest)
+    samples = ({item["id"] for item in run.manifest["utterances"]} for run in (first, other))
+    if not found and len(set(map(frozenset, samples))) > 1:
+        found.append("different samples of the dataset; run with the same --limit and --seed")
+    if found:
         raise InvalidInput(
-            f"{pair} used different samples of the dataset; run with the same --limit and --seed"
+            f"{first.out} and {other.out} do not compare: {'; '.join(found)}; "
+            "run one of them again or report them apart"
         )
-    for kind in ("metrics", "codecs"):
-        for name in here[kind].keys() & there[kind].keys():
-            ours, theirs = here[kind][name]["signature"], there[kind][name]["signature"]
-            if ours != theirs:
-                raise InvalidInput(
-                    f"{pair}: {kind.removesuffix('s')} {name!r} has the signatures {ours} and {theirs}, "
-                    "which do not compare; run one of them again or report them apart"
-                )
-
-
-def _merge_manifest(manifest: dict[str, Any], other: Mapping[str, Any]) -> None:
-    for name, metric in other["metrics"].items():
-        manifest["metrics"].setdefault(name, metric)
-    for label, codec in other["codecs"].items():
-        kept = manifest["codecs"].setdefault(label, copy.deepcopy(codec))
-        known = {point["name"] for point in kept["points"]}
-        kept["points"].extend(point for point in codec["points"] if point["name"] not in known)
-    for kind in ("unavailable", "unmatched"):
-        manifest[kind] = [*manifest[kind], *(item for item in other[kind] if item not in manifest[kind])]
-    audio = {item["id"]: item["audio"] for item in other["utterances"]}
-    for item in manifest["utterances"]:
-        item["audio"] = item["audio"] or audio[item["id"]]

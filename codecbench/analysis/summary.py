@@ -1,17 +1,20 @@
-"""The summary of a run, one row a codec and operating point: what ``table.csv`` holds."""
+"""Descriptive statistics of a run, one row a codec and operating point: what ``table.csv`` holds."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from codecbench.analysis.bootstrap import bootstrap_mean
-from codecbench.analysis.entropy import entropy_kbps
+from codecbench.analysis.entropy import code_kbps
+from codecbench.analysis.lags import undone_ms
 from codecbench.analysis.runs import bounds, with_tokens
 from codecbench.store.store import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "codec", "point", "nominal_kbps", "payload_kbps", "entropy_kbps", "n", "failures", "lag_ms", "delay_ms",
@@ -20,15 +23,18 @@ COLUMNS = (
 """The columns before those of the metrics."""
 
 
-def summary(run: Run) -> pd.DataFrame:
+def summary(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
     """Return one row a codec and operating point, in the order of the manifest.
 
     Columns are `COLUMNS`, then for each metric ``<metric>`` (mean over the scored utterances),
     ``<metric>_low``, ``<metric>_high`` (95 % bootstrap interval clustered by speaker, see
     `bootstrap.bootstrap_mean`) and ``<metric>_n`` (utterances scored).  ``payload_kbps`` and the
-    real-time factors are totals over totals, ``lag_ms`` is the median, ``n`` counts decoded utterances.
-    Missing values are NaN.
+    real-time factors are totals over totals, ``entropy_kbps`` is what `code_kbps` gives, ``lag_ms`` the lag
+    that was undone (the median where every file had its own), ``n`` counts decoded utterances.  Missing
+    values are NaN.  With ``by_speaker`` the means of metrics are means over the speakers' means.
     """
+    import pandas as pd
+
     metrics = run.manifest["metrics"]
     groups = dict(list(run.records.groupby(["codec", "point"], sort=False)))
     empty = run.records.iloc[:0]
@@ -49,13 +55,13 @@ def summary(run: Run) -> pd.DataFrame:
                 "entropy_kbps": _entropy(run, codec, point["name"]),
             }
             for name, metric in metrics.items():
-                row |= _scores(records, name, bounds(metric))
+                row |= _scores(records, name, bounds(metric), by_speaker)
             rows.append(row)
     return pd.DataFrame(rows, columns=[*COLUMNS, *metric_columns(list(metrics))])
 
 
 def metric_columns(metrics: list[str]) -> list[str]:
-    """Return the summary's columns of the metrics: mean, limits, effective n of each."""
+    """Return the summary's columns of the metrics: mean, limits, number scored of each."""
     return [f"{metric}{suffix}" for metric in metrics for suffix in ("", "_low", "_high", "_n")]
 
 
@@ -69,27 +75,32 @@ def _measured(decoded: pd.DataFrame) -> dict[str, Any]:
     return {
         "payload_kbps": bits / seconds / 1000 if seconds > 0 else math.nan,
         "n": len(decoded),
-        "lag_ms": float(np.median(decoded["lag_ms"])) if len(decoded) else math.nan,
+        "lag_ms": float(undone_ms(decoded).median()),
         "rtf_encode": over["encode_s"],
         "rtf_decode": over["decode_s"],
     }
 
 
-def _scores(records: pd.DataFrame, metric: str, limits: tuple[float, float]) -> dict[str, float | int]:
+def _scores(
+    records: pd.DataFrame, metric: str, limits: tuple[float, float], by_speaker: bool
+) -> dict[str, float | int]:
+    scored = int(np.isfinite(records[metric].to_numpy(dtype=np.float64)).sum())
+    if by_speaker:
+        records = records.groupby("speaker", sort=False)[[metric]].mean().reset_index()
     values = records[metric].to_numpy(dtype=np.float64)
     interval = bootstrap_mean(values, records["speaker"].to_numpy(dtype=str), bounds=limits)
     return {
         metric: interval.mean,
         f"{metric}_low": interval.low,
         f"{metric}_high": interval.high,
-        f"{metric}_n": int(np.isfinite(values).sum()),
+        f"{metric}_n": scored,
     }
 
 
 def _entropy(run: Run, codec: str, point: str) -> float:
     rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
     coded = with_tokens(rows)
-    return entropy_kbps(run.codes(codec, point), float(coded["seconds"].sum()))
+    return code_kbps(run.codes(codec, point), list(coded["speaker"]), float(coded["seconds"].sum()))
 
 
 def _first(values: pd.Series) -> float:

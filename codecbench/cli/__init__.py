@@ -1,6 +1,7 @@
 """The command line: one line an error, tables on stdout, all else on stderr.
 
-Exit status: 0 done, 1 an error or (``--strict``) something left out, 2 wrong usage, 130 interrupted.
+Exit status: 0 done, 1 an error or (``--strict``) something left out, 2 wrong usage, 128 and the number of the
+signal where one stopped it (130 for Ctrl-C).
 Commands are imported when they are used; packages add their own through the entry-point group
 ``codecbench.commands``.
 """
@@ -12,13 +13,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 import codecbench
 from codecbench import registry
-from codecbench.errors import CodecBenchError
+from codecbench.cli.stopping import Stopping
+from codecbench.errors import CodecBenchError, told
+from codecbench.guard import to_stderr
+from codecbench.text import one_line
 
 COMMANDS = {
     "run": "codecbench.cli.run:run",
@@ -34,7 +37,6 @@ COMMANDS = {
     "weights": "codecbench.cli.weights:weights",
     "selftest": "codecbench.cli.selftest:selftest",
 }
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -53,10 +55,9 @@ class Commands(click.Group):
         if name not in registry.names(registry.COMMANDS):
             return None
         try:
-            plugin: Any = registry.load(registry.COMMANDS, name)
+            return registry.command(name)
         except CodecBenchError as error:
             return _broken(name, error)
-        return plugin if isinstance(plugin, click.Command) else plugin()
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -78,40 +79,49 @@ def cli(debug: bool) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
-    sys.exit(status_of(list(sys.argv[1:] if argv is None else argv)))
+    stopping = Stopping()
+    stopping.hear()
+    status = status_of(list(sys.argv[1:] if argv is None else argv), stopping)
+    # What libraries print at exit is not part of the output.
+    to_stderr()
+    sys.exit(status)
 
 
-def status_of(argv: list[str]) -> int:
+def status_of(argv: list[str], stopping: Stopping | None = None) -> int:
     """Run one command line and return its exit status; errors have been printed in one line."""
+    stopping = stopping or Stopping()
     try:
         status = cli.main(argv, prog_name="codecbench", standalone_mode=False)
         sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; what is stored stays, the same command continues", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has gone; nothing more can be said to it, at exit neither.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except CodecBenchError as error:
-        return _fail(str(error), 1, error)
+        return stopping.finish()
     except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        return _fail(
-            f"a defect of this program or a plugin: {text}; run codecbench --debug ... and report it",
-            1,
-            error,
-        )
+        # An interruption that some library has turned into an error of its own is still one.
+        return _explain(error) if stopping.number is None else stopping.finish()
     return status if isinstance(status, int) else 0
 
 
-def _fail(message: str, status: int, error: Exception | None = None) -> int:
-    if error is not None and os.environ.get("CODECBENCH_DEBUG"):
+def _explain(error: Exception) -> int:
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone; nothing more can be said to it, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if isinstance(error, CodecBenchError):
+        return _fail(str(error), error)
+    return _fail(
+        f"a defect of this program or a plugin: {told(error)}; run codecbench --debug ... and report it",
+        error,
+    )
+
+
+def _fail(message: str, error: Exception) -> int:
+    if os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
-    click.echo("codecbench: " + " ".join(message.split()), err=True)
-    return status
+    click.echo("codecbench: " + one_line(message), err=True)
+    return 1
 
 
 def _broken(name: str, error: CodecBenchError) -> click.Command:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from codecbench import audio, registry
+from codecbench import audio, calls, contract, registry
 from codecbench.cli.progress import note
-from codecbench.codec import Codec, OperatingPoint
+from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 from codecbench.container import SUFFIX, Header, pack, unpack
-from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload
+from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload, Unavailable, told
 from codecbench.files import write_bytes_atomically
 from codecbench.run.plan import parse_codecs
 
@@ -35,16 +37,17 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
     """Code audio FILES into one .cbn file each."""
     name, codec, point = _codec_and_point(spec)
     targets = _targets(files, to, SUFFIX, overwrite)
-    codec.check()
-    codec.open(device)
+    with _blaming(name, "opening"):
+        calls.open_codec(codec, device)
     for source, target in targets.items():
         wave, source_hz = audio.load(source)
         at_codec = audio.resample(wave, source_hz, codec.info.sample_rate_hz)
-        coded = codec.encode(at_codec, point)
-        own = codec.pack(coded, point)
+        with _blaming(name, f"encoding {source}"):
+            coded, _ = calls.encode(codec, at_codec, point)
+            own = calls.pack(codec, coded, point)
         header = Header(
-            codec=name,
-            signature=codec.signature(),
+            codec=name.partition(":")[0],
+            signature=contract.signature(codec),
             point=point.name,
             length=coded.length,
             rate_hz=codec.info.sample_rate_hz,
@@ -61,7 +64,11 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
 
 @click.command()
 @_FILES
-@click.option("--codec", "spec", help="Codec to use where the file's own NAME:FILE does not exist here.")
+@click.option(
+    "--codec",
+    "spec",
+    help="NAME[:FILE] to decode with.  [default: the name that the file gives, with its usual model]",
+)
 @_TO
 @_OVERWRITE
 @_DEVICE
@@ -72,19 +79,8 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
     for source, target in targets.items():
         try:
             header, coded = unpack(_read(source))
-            name = spec or header.codec
-            if name not in opened:
-                opened[name] = registry.codec(name)
-                opened[name].check()
-                opened[name].open(device)
-            codec = opened[name]
-            if header.own_format:
-                coded, point = codec.unpack(coded.payload)
-            else:
-                _check_maker(header, codec)
-                point = codec.point(header.point)
-            _check_rate(header, codec)
-            wave = codec.decode(coded, point)
+            codec = _opened(spec or _plain_name(header.codec), device, opened)
+            wave = _decode(codec, header, coded)
         except InvalidPayload as error:
             raise InvalidPayload(f"{source}: {error}") from None
         whole = audio.resample(wave, header.rate_hz, header.source_hz)
@@ -92,12 +88,59 @@ def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite
         note(f"{target}: {header.source_length / header.source_hz:.2f} s")
 
 
+def _plain_name(name: str) -> str:
+    """Return a header's codec, refused where it is no plain name: a file must not choose what is opened."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise InvalidPayload(
+            f"its header names the codec {name!r}; say which one to use: --codec NAME[:FILE]"
+        )
+    return name
+
+
+def _opened(name: str, device: str, opened: dict[str, Codec]) -> Codec:
+    if name not in opened:
+        codec = registry.codec(name)
+        contract.check_here(codec)
+        with _blaming(name, "opening"):
+            calls.open_codec(codec, device)
+        opened[name] = codec
+    return opened[name]
+
+
+def _decode(codec: Codec, header: Header, coded: Coded) -> Wave:
+    if header.own_format:
+        coded, point = calls.unpack(codec, coded.payload)
+    else:
+        _check_maker(header, codec)
+        point = contract.point(codec, header.point)
+    _check_rate(header, codec)
+    if coded.length != header.length:
+        raise InvalidPayload(f"the header says {header.length} samples, the payload {coded.length}")
+    with _blaming(header.codec, "decoding"):
+        wave, _ = calls.decode(codec, coded, point)
+    return wave
+
+
+@contextmanager
+def _blaming(name: str, what: str) -> Iterator[None]:
+    """Say whose fault an error of a codec is that says nothing itself."""
+    try:
+        yield
+    except (InvalidInput, InvalidPayload, Unavailable):
+        raise
+    except Exception as error:
+        raise CodecBenchError(
+            f"codec {name!r} failed {what} ({told(error)}); tell its author, or try another codec"
+        ) from error
+
+
 def _codec_and_point(text: str) -> tuple[str, Codec, OperatingPoint]:
     requests = parse_codecs(text)
     if len(requests) != 1 or len(requests[0].points) > 1:
         raise InvalidInput(f"--codec {text!r} must name one codec and at most one point, e.g. opus@12")
     codec = registry.codec(requests[0].spec)
-    point = codec.point(requests[0].points[0]) if requests[0].points else codec.points[0]
+    contract.check_here(codec)
+    point = contract.point(codec, requests[0].points[0]) if requests[0].points else codec.points[0]
     return requests[0].spec, codec, point
 
 
@@ -124,7 +167,8 @@ def _read(path: Path) -> bytes:
 def _check_maker(header: Header, codec: Codec) -> None:
     if codec.signature() != header.signature:
         raise CodecBenchError(
-            f"coded by {header.signature}, which {codec.signature()} here cannot decode; install that version"
+            f"coded by {header.signature}, which {codec.signature()} here cannot decode; "
+            "name its model, --codec NAME:FILE, or install that version"
         )
 
 

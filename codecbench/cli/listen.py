@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from codecbench.cli.progress import note
 from codecbench.cli.tables import print_table
+from codecbench.text import printable
 
 KINDS = ("mushra", "abx")
 
@@ -32,7 +34,7 @@ def export(*, run: Path, to: Path, kind: str, points: str, trials: int, seed: in
     made = write(
         run, to, "abx" if kind == "abx" else "mushra", seed=seed, points=chosen, trials=trials, title=title
     )
-    click.echo(str(made))
+    click.echo(printable(str(made)))
 
 
 @listen.command()
@@ -41,6 +43,9 @@ def export(*, run: Path, to: Path, kind: str, points: str, trials: int, seed: in
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def read(answers: Path, key: Path, as_json: bool) -> None:
     """Print one row a condition with its interval."""
-    from codecbench.listen.answers import read_answers
+    from codecbench.listen.answers import read_test
 
-    print_table(read_answers(answers, key), as_json=as_json)
+    test = read_test(answers, key)
+    for line in test.notes:
+        note(line)
+    print_table(test.table, as_json=as_json)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from codecbench import registry
-from codecbench.errors import CodecBenchError, Unavailable
+from codecbench import contract, plain, registry, returned
+from codecbench.errors import Unavailable, told
+from codecbench.guard import guarded
 
 KINDS = ("codecs", "metrics", "datasets")
 Row = dict[str, Any]
@@ -17,6 +19,11 @@ _COLUMNS = {
     "codecs": ("name", "points", "kHz", "licence", "runs here"),
     "metrics": ("name", "description", "kHz", "better", "runs here"),
     "datasets": ("name", "description", "licence", "MB", "runs here"),
+}
+_MAKERS: dict[str, Callable[[str], Any]] = {
+    "codecs": registry.codec,
+    "metrics": registry.metric,
+    "datasets": registry.dataset,
 }
 
 
@@ -31,7 +38,7 @@ def list_all(kinds: tuple[str, ...], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for kind, entries in rows.items():
         console.print(_table(kind, entries))
         for row in entries:
@@ -52,25 +59,26 @@ def describe(kind: str) -> list[Row]:
 def _describe(kind: str, name: str, facts: Any) -> Row:
     row: Row = {"name": name}
     try:
-        made = registry.load(f"codecbench.{kind}", name)()
-        row |= facts(made)
-        made.check()
-        if kind != "datasets":
-            row["signature"] = made.signature()
+        made = _MAKERS[kind](name)
+        with guarded():
+            row |= facts(made)
+        if kind == "datasets":
+            with guarded():
+                made.check()
+        else:
+            contract.check_here(made)
+            row["signature"] = contract.signature(made)
     except Unavailable as error:
         return {**row, "available": False, "reason": error.reason, "remedy": error.remedy}
-    except CodecBenchError as error:
-        return {**row, "available": False, "reason": str(error), "remedy": ""}
     except Exception as error:
-        reason = f"cannot be loaded ({type(error).__name__}: {error})"
-        return {**row, "available": False, "reason": reason, "remedy": "reinstall the package that brings it"}
+        return {**row, "available": False, "reason": told(error), "remedy": ""}
     return {**row, "available": True, "reason": "", "remedy": ""}
 
 
 def _codec(codec: Any) -> Row:
     return {
         "description": codec.info.description,
-        "remark": codec.remark(),
+        "remark": returned.text(codec.remark(), "remark()"),
         "kind": codec.info.kind,
         "sample_rate_hz": codec.info.sample_rate_hz,
         "licence": codec.info.licence,
@@ -92,9 +100,9 @@ def _metric(metric: Any) -> Row:
 
 def _dataset(source: Any) -> Row:
     return {
-        "description": source.description,
-        "licence": source.licence,
-        "size_bytes": source.size_bytes,
+        "description": returned.text(source.description, "description"),
+        "licence": returned.text(source.licence, "licence"),
+        "size_bytes": plain.whole(source.size_bytes),
     }
 
 

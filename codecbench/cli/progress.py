@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import click
 from rich.console import Console
@@ -22,26 +22,32 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from codecbench.store.records import Record
+from codecbench.text import one_line
 
 LOG_EVERY_S = 30.0
 
 
 def note(text: str) -> None:
     """Say one line on stderr."""
-    click.echo("codecbench: " + " ".join(text.split()), err=True)
+    click.echo("codecbench: " + one_line(text), err=True)
 
 
 class Progress:
     """Counts finished cells and shows rate and time left."""
 
-    def __init__(self, total: int) -> None:
-        console = Console(stderr=True)
-        self._total, self._done, self._failed = total, 0, 0
+    def __init__(self) -> None:
+        self._total, self._done, self._failed = 0, 0, 0
         self._begin = self._said = time.monotonic()
         self._bar: Bar | None = None
+
+    def begin(self, total: int) -> None:
+        """Start counting to so many cells."""
+        self._total, self._begin = total, time.monotonic()
+        self._said = self._begin
+        console = Console(stderr=True)
         if console.is_terminal:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 _Rate(),
@@ -51,10 +57,9 @@ class Progress:
             )
             self._bar = Bar(*columns, console=console, speed_estimate_period=120, refresh_per_second=2)
             self._task = self._bar.add_task("cells", total=total)
+            self._bar.start()
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
         return self
 
     def __exit__(
@@ -66,11 +71,15 @@ class Progress:
     def advance(self, record: Record) -> None:
         """Count one record."""
         self._done += 1
+        self._total = max(self._total, self._done)  # some cells are scored twice
         self._failed += record["status"] == "failed"
         failed = f", {self._failed} failed" if self._failed else ""
         if self._bar:
             self._bar.update(
-                self._task, advance=1, description=f"{record['codec']}@{record['point']}{failed}"
+                self._task,
+                advance=1,
+                total=self._total,
+                description=f"{record['codec']}@{record['point']}{failed}",
             )
             return
         now = time.monotonic()
@@ -80,6 +89,17 @@ class Progress:
             left = (self._total - self._done) / rate
             note(f"{self._done}/{self._total} cells{failed}, {rate:.2g} cells/s, {left:.0f} s left")
             sys.stderr.flush()
+
+    def slow(self, arguments: tuple[Any, ...], seconds: float) -> None:
+        """Name a cell that has not ended; called from other threads with what `compute` was given."""
+        cell = arguments[0].cell
+        text = f"{cell.codec}@{cell.point.name} has worked on {cell.utterance.id} for {seconds:.0f} s"
+        text += "; --timeout SECONDS ends such cells"
+        if self._bar:
+            # Above the bar; what is written past it would end in its line.
+            self._bar.console.print(f"codecbench: {text}", markup=False, highlight=False, soft_wrap=True)
+        else:
+            note(text)
 
 
 class _Rate(ProgressColumn):

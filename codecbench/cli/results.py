@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from codecbench.cli.progress import note
-from codecbench.errors import StorageError
+from codecbench.cli.tables import print_table, say_unscored, write_table
+from codecbench.files import write_atomically, write_bytes_atomically
 from codecbench.store.store import Run, load_run
+from codecbench.text import csv_safe, printable
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -22,23 +24,40 @@ _PUBLISHED = click.option(
 @click.option("--single-file", is_flag=True, help="Put audio and figures into the page.")
 @click.option("--no-audio", is_flag=True, help="Leave the players out; figures still show spectrograms.")
 @_PUBLISHED
+@click.option("--ours", default="", metavar="NAME[,NAME]", help="Codecs of the run to set off as your own.")
 def report(
-    runs: tuple[Path, ...], to: Path | None, single_file: bool, no_audio: bool, published: Path | None
+    *,
+    runs: tuple[Path, ...],
+    to: Path | None,
+    single_file: bool,
+    no_audio: bool,
+    published: Path | None,
+    ours: str,
 ) -> None:
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
 
-    click.echo(str(build(runs, to or runs[0] / "report", single_file, published, not no_audio)))
+    own = [name.strip() for name in ours.split(",") if name.strip()]
+    page = build(
+        runs,
+        to or runs[0] / "report",
+        single_file=single_file,
+        published=published,
+        with_audio=not no_audio,
+        ours=own,
+    )
+    click.echo(printable(str(page)))
 
 
 @click.command()
 @_RUN
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def table(out: Path, as_json: bool) -> None:
+@click.option("--by-speaker", is_flag=True, help="Print means over the speakers' means; write nothing.")
+def table(out: Path, as_json: bool, by_speaker: bool) -> None:
     """Print the table of a stored run and write it to RUN/table.csv."""
-    from codecbench.cli.tables import print_table, write_table
-
-    print_table(write_table(load_run(out)), as_json=as_json)
+    run = load_run(out)
+    print_table(write_table(run, by_speaker=by_speaker), as_json=as_json)
+    say_unscored(run)
 
 
 @click.command()
@@ -54,17 +73,12 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
     if results is not None:
         _export_results(run, results)
     rows = run.records.drop(columns="codes")
-    try:
-        if parquet:
-            rows.to_parquet(parquet, index=False)
-            note(f"{parquet}: {len(rows)} rows")
-        if csv:
-            rows.to_csv(csv, index=False, lineterminator="\n")
-            note(f"{csv}: {len(rows)} rows")
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {parquet or csv}: {error.strerror or error}; choose another path"
-        ) from None
+    if parquet:
+        write_bytes_atomically(parquet, rows.to_parquet(index=False))
+        note(f"{parquet}: {len(rows)} rows")
+    if csv:
+        write_atomically(csv, csv_safe(rows).to_csv(index=False, lineterminator="\n"))
+        note(f"{csv}: {len(rows)} rows")
 
 
 def _export_results(run: Run, folder: Path) -> None:

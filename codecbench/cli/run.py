@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from codecbench import weights as weights_lookup
+from codecbench.anchors import Folder
+from codecbench.cli import about_data, remarks
 from codecbench.cli.progress import Progress, note
+from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
-from codecbench.errors import CodecBenchError, InvalidInput
-from codecbench.run.cell import Task
-from codecbench.run.describe import describe
-from codecbench.run.executors import KINDS, check_options, make_executor
+from codecbench.errors import CodecBenchError
+from codecbench.run.benchmark import DEFAULT_AUDIO, Benchmarked, Watch, benchmark
+from codecbench.run.executors import KINDS, check_options
+from codecbench.run.patience import Limits
 from codecbench.run.plan import (
     DEFAULT_METRICS,
     Plan,
@@ -27,37 +27,13 @@ from codecbench.run.plan import (
     make_plan,
     parse_rates,
     parse_tolerance,
-    require_something,
 )
-from codecbench.run.pool import cores
-from codecbench.run.runner import RERUN, Summary, missing
-from codecbench.run.runner import run as compute
-from codecbench.store import manifest as manifests
-from codecbench.store.layout import MANIFEST, RECORDS
-from codecbench.store.store import Store, load_run
-
-DEFAULT_AUDIO = "12"
-_OWN_FILES = (RECORDS, MANIFEST, "table.csv")
+from codecbench.run.runner import RERUN
+from codecbench.run.scoring import ALIGN
+from codecbench.store.layout import RECORDS
+from codecbench.text import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to run, apart from what."""
-
-    out: Path
-    workers: int
-    executor: str
-    scheduler: str
-    timeout_s: float | None
-    device: str
-    rerun: str
-    audio: str
-    seed: int
-    overwrite: bool
-    strict: bool
-    as_json: bool
 
 
 _SHARED_OPTIONS = (
@@ -82,7 +58,13 @@ _SHARED_OPTIONS = (
         "--timeout",
         "timeout_s",
         type=click.FloatRange(min=0, min_open=True),
-        help="Longest time for one cell in seconds, loading included.",
+        help="End a cell that takes longer, in seconds, loading included.  [default: no limit]",
+    ),
+    click.option(
+        "--memory",
+        "memory_gb",
+        type=click.FloatRange(min=0, min_open=True),
+        help="End a worker that takes more memory, in GB, loaded models included.  [default: no limit]",
     ),
     click.option("--device", default="cpu", show_default=True, help="For neural codecs: cpu, cuda or mps."),
     click.option(
@@ -94,7 +76,7 @@ _SHARED_OPTIONS = (
     ),
     click.option(
         "--audio",
-        default=DEFAULT_AUDIO,
+        default=str(DEFAULT_AUDIO),
         show_default=True,
         help="Keep decoded speech of so many utterances (speaker-balanced), of all, or of none.",
     ),
@@ -135,6 +117,7 @@ def run(
     weights: Path | None,
     metrics: str,
     limit: int | None,
+    seed: int,
     **how: Any,
 ) -> int:
     """Push a speech set through codecs and score every utterance.
@@ -145,16 +128,16 @@ def run(
     if weights is not None:
         # The environment is what workers inherit.
         os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
-    whole = load_dataset(data)
-    options = _options(out or Path("runs") / whole.name, **how)
+    _check(**how)
+    whole = load_dataset(data, [out] if out else [])
     plan = make_plan(
-        whole.sample(limit, options.seed),
+        whole.sample(limit, seed),
         codecs,
         _names(metrics),
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
-    return _run(plan, limit, options)
+    return _run(plan, whole, out or Path("runs") / whole.name, **how)
 
 
 @click.command()
@@ -164,129 +147,75 @@ def run(
     "--kbps", type=click.FloatRange(min=0, min_open=True), help="The rate to show for them, in kbit/s."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.  [default: runs/DEG]")
+@click.option(
+    "--align",
+    type=click.Choice(ALIGN),
+    default=ALIGN[0],
+    show_default=True,
+    help="Undo before scoring: the lag of all files together, of each file by itself, or none.",
+)
 @_how
 def score(
-    *, ref: str, deg: str, kbps: float | None, out: Path | None, metrics: str, limit: int | None, **how: Any
+    *,
+    ref: str,
+    deg: str,
+    kbps: float | None,
+    out: Path | None,
+    metrics: str,
+    limit: int | None,
+    seed: int,
+    **how: Any,
 ) -> int:
     """Score speech that some codec has decoded already, against its references."""
-    whole = load_dataset(ref)
-    options = _options(out or Path("runs") / Path(deg).name, **how)
-    decoded = Request(f"folder:{deg}", () if kbps is None else (f"{kbps:g}",))
-    plan = make_plan(whole.sample(limit, options.seed), [decoded], _names(metrics))
-    return _run(plan, limit, options)
-
-
-def _options(out: Path, *, workers: int | None, **rest: Any) -> Options:
-    check_options(rest["executor"], rest["timeout_s"], rest["scheduler"])
-    return Options(out=out, workers=workers or cores(), **rest)
+    _check(**how)
+    whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
+    decoded = Request(f"{Folder.info.name}:{deg}", () if kbps is None else (f"{kbps:g}",))
+    paired, said = remarks.with_files(whole, Folder(deg))
+    if said:
+        note(said)
+    plan = make_plan(paired.sample(limit, seed), [decoded], _names(metrics))
+    status = _run(plan, whole, out or Path("runs") / Path(deg).resolve().name, **how)
+    return 1 if how["strict"] and said else status
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _run(plan: Plan, limit: int | None, options: Options) -> int:
-    kept = _utterances_kept(plan.dataset, options)
-    _say_left_out(plan)
-    require_something(plan)
-    if options.overwrite:
-        _delete_run(options.out)
-    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
-    described = describe(
-        plan,
-        seed=options.seed,
-        limit=limit,
-        device=options.device,
-        audio=kept,
-        command=command,
-    )
-    with Store(options.out) as store:
-        old = store.manifest()
-        if old is not None:
-            manifests.check_same(old, described, options.out)
-        elif len(store):
-            raise InvalidInput(f"{options.out} has records but no {MANIFEST}; choose another --out")
-        if store.repaired_bytes:
-            note(
-                f"removed an incomplete last line of {store.repaired_bytes} bytes; its cell is computed again"
-            )
-        merged = manifests.merge(old, described)
-        store.write_manifest(merged)
-        summary = _compute(plan, store, options, kept)
-        store.write_manifest({**merged, "finished": manifests.now()})
-    _print_table(options)
-    _say_failures(options.out, summary)
-    left_out = plan.unavailable or plan.unmatched or plan.unavailable_metrics or summary.failed
-    return 1 if options.strict and left_out else 0
+def _check(
+    *, executor: str, scheduler: str, timeout_s: float | None, memory_gb: float | None, **_: Any
+) -> None:
+    """Refuse options that do not go together before any folder is read."""
+    check_options(executor, Limits(timeout_s, memory_gb), scheduler)
 
 
-def _compute(plan: Plan, store: Store, options: Options, kept: Collection[str]) -> Summary:
-    cells = missing(plan, store, options.rerun, kept)
-    tasks = [
-        Task(cell, plan.metrics, options.device, store.out if cell.utterance.id in kept else None)
-        for cell in cells
-    ]
-    stored = len(plan) - len(tasks)
-    note(f"{len(tasks)} cells to compute" + (f", {stored} stored" if stored else ""))
-    if not tasks:
-        return Summary()
-    with (
-        Progress(len(tasks)) as progress,
-        make_executor(
-            options.executor, min(options.workers, len(tasks)), options.timeout_s, options.scheduler
-        ) as (
-            executor,
-            slots,
-        ),
-    ):
-        return compute(tasks, store, executor, slots, progress.advance)
-
-
-def _utterances_kept(dataset: Dataset, options: Options) -> frozenset[str]:
-    if options.audio == "none":
-        return frozenset()
-    if options.audio == "all":
-        return frozenset(item.id for item in dataset.utterances)
-    if not options.audio.isdecimal():
-        raise InvalidInput(f"--audio {options.audio!r} is not usable; give a number, all or none")
-    number = int(options.audio)
-    if number == 0:
-        return frozenset()
-    return frozenset(item.id for item in dataset.sample(number, options.seed).utterances)
-
-
-def _delete_run(out: Path) -> None:
-    """Delete what a run wrote, and nothing else, from a folder that holds one."""
-    if not (out / MANIFEST).exists():
-        return
-    with Store(out):
-        for name in _OWN_FILES:
-            (out / name).unlink(missing_ok=True)
-        shutil.rmtree(out / "audio", ignore_errors=True)
-
-
-def _say_left_out(plan: Plan) -> None:
-    for absent in (*plan.unavailable, *plan.unavailable_metrics):
-        note(f"{absent.name} is unavailable: {absent.reason}; {absent.remedy}")
-    for item in plan.unmatched:
+def _run(plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, **how: Any) -> int:
+    """Run a plan, saying on stderr how it goes, then print the table; return the exit status."""
+    for item in plan.left_out:
         note(str(item))
+    command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
+    with Progress() as progress:
+        watch = Watch(
+            note,
+            progress.begin,
+            progress.advance,
+            progress.slow,
+            ready=lambda: about_data.say(plan, whole),
+        )
+        done = benchmark(plan, out, command=command, watch=watch, **how)
+    print_table(write_table(done.run), as_json=as_json)
+    for line in remarks.after(done.run):
+        note(line)
+    say_unscored(done.run)
+    _say_failures(done)
+    return 1 if strict and not done.complete else 0
 
 
-def _say_failures(out: Path, summary: Summary) -> None:
-    failures = load_run(out).failures
-    if failures.empty:
-        return
-    counted = Counter(zip(failures["codec"], failures["error"], strict=True))
-    for (codec, error), count in counted.most_common(5):
-        note(f"{count} failed with {codec}: {error}")
-    if len(counted) > 5:
-        note(f"and {len(counted) - 5} other reasons; see {out / RECORDS}")
-    if summary.computed and summary.failed == summary.computed:
-        raise CodecBenchError(f"all {summary.failed} cells failed; correct the cause and add --rerun failed")
-
-
-def _print_table(options: Options) -> None:
-    from codecbench.cli.tables import print_table, write_table
-
-    table = write_table(load_run(options.out))
-    print_table(table, as_json=options.as_json)
+def _say_failures(done: Benchmarked) -> None:
+    failures = done.failures()
+    for _, row in failures[:5].iterrows():
+        note(f"{row['count']} failed with {row['codec']}: {row['error']}")
+    if len(failures) > 5:
+        note(f"and {len(failures) - 5} other reasons; see {done.run.out / RECORDS}")
+    if done.computed and done.failed == done.computed:
+        raise CodecBenchError(f"all {done.failed} cells failed; correct the cause and add --rerun failed")

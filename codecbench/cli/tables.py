@@ -4,26 +4,54 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from codecbench.cli.progress import note
 from codecbench.files import write_atomically
+from codecbench.store.layout import TABLE, is_own_table
 from codecbench.store.store import Run
+from codecbench.text import csv_safe, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = "table.csv"
+MOST_LETTERS = 80
+"""A cell's letters on a terminal."""
 
 
-def write_table(run: Run) -> pd.DataFrame:
-    """Summarise a run, write ``table.csv`` into its folder and return the table."""
+def write_table(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
+    """Summarise a run and return the table; write it as ``table.csv`` into the run's folder where possible.
+
+    A file of that name that is no table of a run stays, and a folder that cannot be written is said.  The
+    table of means ``by_speaker`` is returned only: the file stays the one that scripts rely on.
+    """
     from codecbench.analysis.summary import summary
 
+    if by_speaker:
+        return summary(run, by_speaker=True)
     table = summary(run)
-    write_atomically(run.out / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    path = run.out / TABLE
+    if path.exists() and not is_own_table(path):
+        note(f"{path} is no table of a run and was not replaced; move it away, or export --csv FILE")
+        return table
+    if not os.access(run.out, os.W_OK):
+        note(f"{TABLE} was not written: {run.out} is read-only")
+        return table
+    write_atomically(path, csv_safe(table).to_csv(index=False, lineterminator="\n"))
     return table
+
+
+def say_unscored(run: Run) -> None:
+    """Say which metrics scored no decoded utterance at all, and why."""
+    decoded = run.records[run.records["status"] == "ok"]
+    for metric in run.unscored:
+        reasons = Counter(decoded[f"reason:{metric}"].dropna())
+        why, count = reasons.most_common(1)[0] if reasons else ("no reason is stored", len(decoded))
+        note(f"{metric} scored none of {len(decoded)} decoded utterances; {count} times: {why}")
 
 
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
@@ -58,4 +86,4 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
-    return str(value)
+    return one_line(str(value), MOST_LETTERS)

@@ -7,9 +7,11 @@ finished folder appears in one rename, and a lock keeps a second process waiting
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import time
 import zipfile
@@ -35,10 +37,13 @@ from codecbench.lock import Lock
 
 ATTEMPTS = 5
 PATIENCE_S = 2.0
-TIMEOUT_S = 30.0
 _CHUNK_BYTES = 1 << 18
-_TRANSFER_BYTES = 1 << 13  # at most this much is lost when a transfer breaks off
 _PARTIAL = "transfer.part"
+_DAMAGE = (
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, IndexError,
+    NotImplementedError, OverflowError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What the standard library raises for damaged archives: for encryption and empty names, too."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ def _retrieve(archive: Archive, work: Path) -> Path:
     import pooch
     import requests
 
+    from codecbench.transfer import Refused
+
     pooch.get_logger().setLevel("ERROR")
     reason = ""
     for url in archive.urls:
@@ -119,6 +126,9 @@ def _retrieve(archive: Archive, work: Path) -> Path:
                 downloader=_resuming(partial, archive.size_bytes),
             )
             return Path(fetched)
+        except Refused as error:
+            partial.unlink(missing_ok=True)
+            reason = f"{url} cannot be downloaded: {error}"
         except requests.RequestException as error:
             reason = f"{url} cannot be downloaded ({_cause(error)})"
         except ValueError:
@@ -128,7 +138,7 @@ def _retrieve(archive: Archive, work: Path) -> Path:
 
 def _resuming(partial: Path, size_bytes: int) -> Callable[[str, str, Any], None]:
     """Return a downloader for pooch that collects the file in ``partial`` over several attempts."""
-    import requests
+    from codecbench.transfer import BROKEN
 
     def download(url: str, output_file: str, _pooch: Any) -> None:
         with _progress(Path(url).name) as show:
@@ -137,7 +147,7 @@ def _resuming(partial: Path, size_bytes: int) -> Callable[[str, str, Any], None]
                 try:
                     _continue(url, partial, size_bytes, show)
                     break
-                except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+                except BROKEN:
                     # Only attempts that bring nothing count: a large set may break off many times.
                     have = _size(partial)
                     attempt, had = (1 if have > had else attempt + 1), have
@@ -151,25 +161,18 @@ def _resuming(partial: Path, size_bytes: int) -> Callable[[str, str, Any], None]
 
 def _continue(url: str, partial: Path, size_bytes: int, show: Callable[[int, int], None]) -> None:
     """Download what is missing of a file; from its beginning where the server cannot continue."""
-    import requests
+    from codecbench import transfer
 
     have = _size(partial)
-    wanted = {"Range": f"bytes={have}-"} if have else {}
-    with requests.get(url, headers=wanted, stream=True, timeout=TIMEOUT_S) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            return  # nothing is missing, or the part is longer than the file: the hash will tell
-        response.raise_for_status()
-        if response.status_code != requests.codes.partial_content:
-            have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else size_bytes
-        with partial.open("ab" if have else "wb") as file:
-            for chunk in response.iter_content(_TRANSFER_BYTES):
-                file.write(chunk)
-                have += len(chunk)
-                show(have, total)
-    if length and have < total:
-        raise requests.ConnectionError(f"connection closed after {have} of {total} bytes")
+    if have >= size_bytes:
+        return  # nothing is missing, or the part is longer than the file: the hash will tell
+    with transfer.get(url, size_bytes, have) as answer:
+        done = answer.begin
+        with partial.open("ab" if done else "wb") as file:
+            for piece in answer.pieces:
+                file.write(piece)
+                done += len(piece)
+                show(done, size_bytes)
 
 
 def _size(file: Path) -> int:
@@ -191,7 +194,7 @@ def _unpack(file: Path, staging: Path, archive: Archive) -> None:
                             f"archive unpacks to more than {archive.unpacked_limit_bytes} bytes"
                         )
                     output.write(chunk)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _DAMAGE as error:
         raise Unavailable(f"archive is damaged ({error})", "report it: its hash was right") from None
 
 

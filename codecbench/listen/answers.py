@@ -5,32 +5,39 @@ References: ITU-R BS.1534-3, 2015, 4.1.2 (post-screening); a share of right answ
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from codecbench.analysis.bootstrap import bootstrap_mean, proportion_interval
 from codecbench.errors import InvalidInput
+from codecbench.fields import distinct, list_of, map_of, one_of, read_json, record, text
+from codecbench.listen import sheet
 from codecbench.listen.export import ANCHORS_HZ, REFERENCE
 
 SCREEN_SCORE, SCREEN_SHARE = 90.0, 0.15
 FOLDER = "listening"
 ANSWERS = ("answers.csv", "mushra.csv")
+_NOT_WHO = frozenset({
+    "session_test_id", "trial_id", "rating_stimulus", "rating_score", "rating_time", "rating_comment",
+    "trial", "answer",
+})  # fmt: skip
+"""Columns that do not say who answered."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One listening test: its name, its kind, and one row a condition, see `read_answers`."""
+    """One listening test: its name, its kind, one row a condition, and what to say of it; see `read_test`."""
 
     name: str
     kind: str
     table: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def answered(runs: Sequence[Path]) -> list[Answered]:
@@ -45,29 +52,33 @@ def answered(runs: Sequence[Path]) -> list[Answered]:
     for key in sorted(key for run in runs for key in (Path(run) / FOLDER).glob("*/key.json")):
         answers = next((key.with_name(name) for name in ANSWERS if key.with_name(name).is_file()), None)
         if answers is not None:
-            table = read_answers(answers, key)
-            kind = "ABX" if "p_value" in table.columns else "MUSHRA"
-            tests.append(Answered(key.parent.name, kind, table))
+            tests.append(read_test(answers, key))
     return tests
 
 
 def read_answers(answers: Path, key: Path) -> pd.DataFrame:
-    """Read the answers to an exported test and return one row a condition with its 95 % interval.
+    """Read the answers to an exported test and return one row a condition; see `read_test`."""
+    return read_test(answers, key).table
+
+
+def read_test(answers: Path, key: Path) -> Answered:
+    """Read the answers to an exported test; one row a condition with its 95 % interval.
 
     Parameters
     ----------
     answers : Path
-        webMUSHRA's ``mushra.csv`` or what the ABX page saved; several listeners may follow one another.
+        webMUSHRA's ``mushra.csv`` or what the ABX page saved; several files may follow one another, separated
+        by commas, semicolons or tabs.  Where a listener answered twice, the last answer counts.
     key : Path
         The test's ``key.json``.
 
     Returns
     -------
-    DataFrame
-        For MUSHRA ``condition, mean, low, high, n, listeners, screened``: scores from 0 to 100, interval
-        clustered by listener, without the listeners who rated the hidden reference below 90 in more than 15 %
-        of the trials (BS.1534-3); ``screened`` counts those.  For ABX ``condition, mean, low, high, n,
-        listeners, p_value``: share of correct answers with its Wilson interval, and the one-sided exact
+    Answered
+        The table has for MUSHRA ``condition, mean, low, high, n, listeners, screened``: scores from 0 to 100,
+        interval clustered by listener, without the listeners who rated the hidden reference below 90 in more
+        than 15 % of the trials (BS.1534-3); ``screened`` counts those.  For ABX ``condition, mean, low, high,
+        n, listeners, p_value``: share of correct answers with its Wilson interval, and the one-sided exact
         binomial p-value against guessing.
 
     Raises
@@ -75,65 +86,96 @@ def read_answers(answers: Path, key: Path) -> pd.DataFrame:
     InvalidInput
         If a file cannot be read, or an answer belongs to no trial of the key.
     """
-    told = _read_key(Path(key))
-    rows = _read_csv(Path(answers))
-    return _mushra_table(rows, told, answers) if told["kind"] == "mushra" else _abx_table(rows, told, answers)
+    answers, key = Path(answers), Path(key)
+    told = _read_key(key)
+    kind, read, table = (
+        ("MUSHRA", _mushra_answers, _mushra_table)
+        if told["kind"] == "mushra"
+        else ("ABX", _abx_answers, _abx_table)
+    )
+    given = read(answers, told)
+    found = pd.DataFrame(given, columns=["listener", "trial", "condition", "value", "line"])
+    last = found.drop_duplicates(["listener", "trial", "condition"], keep="last", ignore_index=True)
+    notes: tuple[str, ...] = ()
+    if len(last) < len(found):
+        notes = (
+            f"{answers}: {len(found) - len(last)} answers were given again later by the same listener; "
+            "the last of each counts",
+        )
+    return Answered(key.absolute().parent.name, kind, table(last, told), notes)
+
+
+_TRIAL = {"trial": text(1000), "utterance": text(4096), "speaker": text(4096)}
+_KEYS = {
+    "mushra": record({
+        "conditions": map_of(text(4096)), "trials": distinct("trial", list_of(record(_TRIAL))),
+    }),
+    "abx": record({
+        "trials": distinct("trial", list_of(record(
+            {**_TRIAL, "condition": text(4096), "x": one_of("a", "b")}
+        ))),
+    }),
+}  # fmt: skip
+_KIND = record({"format": one_of(1), "kind": one_of(*_KEYS)})
+
+
+def _check_key(value: object, where: str) -> None:
+    _KIND(value, where)
+    assert isinstance(value, dict)
+    _KEYS[value["kind"]](value, where)
 
 
 def _read_key(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] == 1 and told["kind"] in ("mushra", "abx"):
-            return dict(told)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise InvalidInput(f"{path}: not the key of a listening test; give the key.json of its export")
+        found = read_json(path, _check_key, "the key of a listening test", "give the key.json of its export")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InvalidInput(
+            f"{path}: not the key of a listening test: no such file; give the key.json of its export"
+        ) from None
+    return cast(dict[str, Any], found)
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InvalidInput(f"{path}: cannot be read as CSV ({error}); give the file of answers") from None
-
-
-def _mushra_table(rows: Sequence[Mapping[str, str]], told: Mapping[str, Any], path: Path) -> pd.DataFrame:
+def _mushra_answers(path: Path, told: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float, int]]:
     names = dict(told["conditions"]) | {name: name for name in (REFERENCE, *ANCHORS_HZ)}
     trials = {item["trial"] for item in told["trials"]}
-    known = {
-        "session_test_id",
-        "trial_id",
-        "rating_stimulus",
-        "rating_score",
-        "rating_time",
-        "rating_comment",
-    }
-    found = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            condition, trial, score = (
-                names[row["rating_stimulus"]],
-                row["trial_id"],
-                float(row["rating_score"]),
-            )
-            listener = row.get("session_uuid") or "/".join(v or "" for k, v in row.items() if k not in known)
-            if trial not in trials or not 0 <= score <= 100:
-                raise ValueError
-        except (KeyError, ValueError, TypeError):
-            raise InvalidInput(
-                f"{path}: line {number} is no answer to this test; is the key its own?"
-            ) from None
-        found.append({"condition": condition, "listener": listener, "trial": trial, "score": score})
-    table = pd.DataFrame(found, columns=["condition", "listener", "trial", "score"])
+    for row in sheet.read(path, ("trial_id", "rating_stimulus", "rating_score")):
+        condition, trial = names.get(row.cells["rating_stimulus"]), row.cells["trial_id"]
+        score = row.number("rating_score")
+        if condition is None or trial not in trials or not 0 <= score <= 100:
+            raise _foreign(path, row)
+        yield row.listener("session_uuid", _NOT_WHO), trial, condition, score, row.line
+
+
+def _abx_answers(path: Path, told: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool, int]]:
+    truth = {item["trial"]: item for item in told["trials"]}
+    for row in sheet.read(path, ("trial", "answer")):
+        trial, answer = truth.get(row.cells["trial"]), row.cells["answer"].strip().lower()
+        if trial is None or answer not in ("a", "b"):
+            raise _foreign(path, row)
+        yield (
+            row.listener("listener", _NOT_WHO),
+            trial["trial"],
+            trial["condition"],
+            answer == trial["x"],
+            row.line,
+        )
+
+
+def _foreign(path: Path, row: sheet.Row) -> InvalidInput:
+    return InvalidInput(f"{path}: line {row.line} is no answer to this test; is the key its own?")
+
+
+def _mushra_table(table: pd.DataFrame, told: Mapping[str, Any]) -> pd.DataFrame:
+    names = dict(told["conditions"]) | {name: name for name in (REFERENCE, *ANCHORS_HZ)}
     hidden = table[table["condition"] == REFERENCE]
-    missed = (hidden["score"] < SCREEN_SCORE).groupby(hidden["listener"]).mean()
+    missed = (hidden["value"] < SCREEN_SCORE).groupby(hidden["listener"]).mean()
     screened = set(missed[missed > SCREEN_SHARE].index)
     kept = table[~table["listener"].isin(screened)]
     result = []
     for condition in dict.fromkeys([REFERENCE, *names.values()]):
         part = kept[kept["condition"] == condition]
-        interval = bootstrap_mean(part["score"], part["listener"].to_numpy(dtype=str), bounds=(0, 100))
+        scores = part["value"].to_numpy(dtype=np.float64)
+        interval = bootstrap_mean(scores, part["listener"].to_numpy(dtype=str), bounds=(0, 100))
         result.append({
             "condition": condition, **interval._asdict(), "n": len(part),
             "listeners": part["listener"].nunique(), "screened": len(screened),
@@ -141,20 +183,11 @@ def _mushra_table(rows: Sequence[Mapping[str, str]], told: Mapping[str, Any], pa
     return pd.DataFrame(result)
 
 
-def _abx_table(rows: Sequence[Mapping[str, str]], told: Mapping[str, Any], path: Path) -> pd.DataFrame:
-    truth = {item["trial"]: item for item in told["trials"]}
-    found = []
-    for number, row in enumerate(rows, start=2):
-        trial, answer = truth.get(row.get("trial", "")), row.get("answer", "")
-        if trial is None or answer not in ("a", "b"):
-            raise InvalidInput(f"{path}: line {number} is no answer to this test; is the key its own?")
-        right = answer == trial["x"]
-        found.append({"condition": trial["condition"], "listener": row.get("listener", ""), "right": right})
-    table = pd.DataFrame(found, columns=["condition", "listener", "right"])
+def _abx_table(table: pd.DataFrame, told: Mapping[str, Any]) -> pd.DataFrame:
     result = []
     for condition in dict.fromkeys(item["condition"] for item in told["trials"]):
         part = table[table["condition"] == condition]
-        right, n = int(part["right"].sum()), len(part)
+        right, n = int(part["value"].sum()), len(part)
         p_value = float(stats.binom.sf(right - 1, n, 0.5)) if n else float("nan")
         result.append({
             "condition": condition, **proportion_interval(right, n)._asdict(), "n": n,

@@ -64,7 +64,7 @@ def export(
     seed : int
         Of the choice and order of trials and of X.
     points : sequence of str
-        ``codec@point`` of the conditions; by default one of each codec, near the own model's rate.
+        ``codec@point`` of the conditions; by default one of each codec, at rates near to each other.
     trials : int
         Number of utterances for MUSHRA, of single judgements for ABX.
     title : str
@@ -106,13 +106,11 @@ def low_pass(wave: Wave, rate_hz: int, cutoff_hz: float) -> Wave:
 
 
 def _conditions(run: Run, points: Sequence[str]) -> list[str]:
-    from codecbench.analysis.runs import one_per_codec
-
-    known = [runs.point_label(*pair) for pair in runs.points(run) if not runs.is_ground_truth(pair[0])]
+    known = [runs.point_label(*pair) for pair in runs.points(run) if not runs.is_ground_truth(run, pair[0])]
     for name in points:
         if name not in known:
             raise InvalidInput(f"the run has no point {name!r}; it has: {', '.join(known)}")
-    near = one_per_codec(run.records[run.records["audio"].notna()])
+    near = runs.one_per_codec(run, run.records[run.records["audio"].notna()])
     chosen = list(dict.fromkeys(points)) or [*map(runs.point_label, near["codec"], near["point"])]
     if not chosen:
         raise InvalidInput(f"{run.out}: no audio was kept; run with --audio all")

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metric import Metric
+from codecbench.metric import Golden, Metric
 from codecbench.metrics.parts import mean_over, split
 
 Frames = NDArray[np.float64]
@@ -49,6 +49,15 @@ class MelCepstralDistortion(Metric):
     library: ClassVar[str] = "pyworld-0.3.6"
     minimum_seconds: ClassVar[float] = 0.1
     citation: ClassVar[str] = "Kubichek, IEEE PACRIM 1993, eq. 3"
+    bibtex: ClassVar[str] = """\
+@inproceedings{kubichek1993mcd,
+  author={Kubichek, Robert F.},
+  title={Mel-Cepstral Distance Measure for Objective Speech Quality Assessment},
+  booktitle={IEEE Pacific Rim Conference on Communications Computers and Signal Processing},
+  year={1993}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=0.0, noise=8.703974, band=8.720211, tolerance=0.02, symmetric=False, delay=(10.0, 25.0)
+    )
 
     envelope: str = "world-dio-stonemask-cheaptrick"
     frame_ms: float = 5.0
@@ -96,6 +105,9 @@ class MelCepstralDistortionDtw(MelCepstralDistortion):
 
     name: ClassVar[str] = "mcd-dtw"
     label: ClassVar[str] = "MCD-DTW"
+    golden: ClassVar[Golden | None] = Golden(
+        identity=0.0, noise=8.332196, band=8.336574, tolerance=0.02, symmetric=False, delay=(0.0, 1.0)
+    )
 
     warp_ms: float = 500.0
 
@@ -107,6 +119,9 @@ class MelCepstralDistortionNarrowband(MelCepstralDistortion):
     name: ClassVar[str] = "mcd-8k"
     label: ClassVar[str] = "MCD 8 kHz"
     sample_rate_hz: ClassVar[int] = 8_000
+    golden: ClassVar[Golden | None] = Golden(
+        identity=0.0, noise=6.608484, band=3.287511, tolerance=0.02, symmetric=False, delay=(10.0, 25.0)
+    )
 
     alpha: float = 0.31
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
-from codecbench.metric import Metric
+from codecbench.metric import Golden, Metric
 
 BLOCK_FRAMES = 4096
 """Frames transformed at a time, which bounds the memory that a long clip takes."""
@@ -37,6 +37,15 @@ class MelDistance(Metric):
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     citation: ClassVar[str] = "Kong et al., NeurIPS 2020, eq. 5"
+    bibtex: ClassVar[str] = """\
+@inproceedings{kong2020hifigan,
+  author={Kong, Jungil and Kim, Jaehyeon and Bae, Jaekyoung},
+  title={{HiFi-GAN}: Generative Adversarial Networks for Efficient and High Fidelity Speech Synthesis},
+  booktitle={NeurIPS},
+  year={2020}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=0.0, noise=2.144978, band=0.717039, tolerance=0.0001, symmetric=True, delay=(1.0, 4.0)
+    )
 
     window: int = 512
     hop: int = 128

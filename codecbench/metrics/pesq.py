@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Wave
 from codecbench.errors import Unavailable, Unscorable
-from codecbench.metric import Metric
+from codecbench.metric import Golden, Metric
 from codecbench.metrics.parts import halve, mean_over, split
 
 MOST_UTTERANCES = 40
@@ -46,6 +46,15 @@ class PesqWideband(Metric):
     library: ClassVar[str] = "pesq-0.0.4"
     minimum_seconds: ClassVar[float] = 0.25
     citation: ClassVar[str] = "ITU-T P.862.2, 2007"
+    bibtex: ClassVar[str] = """\
+@techreport{itu2007p8622,
+  author={{ITU-T}},
+  title={Recommendation {P.862.2}: Wideband Extension to Recommendation {P.862}},
+  institution={International Telecommunication Union},
+  year={2007}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=4.643888, noise=1.166226, band=3.231665, tolerance=0.005, symmetric=False, delay=(4.5, 4.65)
+    )
 
     band: str = "wb"
     max_seconds: float = 30.0
@@ -94,6 +103,15 @@ class PesqNarrowband(PesqWideband):
     label: ClassVar[str] = "PESQ-NB"
     value_range: ClassVar[tuple[float, float]] = (1.0, 4.549)
     citation: ClassVar[str] = "ITU-T P.862, 2001 and P.862.1, 2003"
+    bibtex: ClassVar[str] = """\
+@techreport{itu2001p862,
+  author={{ITU-T}},
+  title={Recommendation {P.862}: Perceptual Evaluation of Speech Quality ({PESQ})},
+  institution={International Telecommunication Union},
+  year={2001}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=4.548638, noise=2.068884, band=4.452164, tolerance=0.005, symmetric=False, delay=(4.4, 4.55)
+    )
 
     band: str = "nb"
 

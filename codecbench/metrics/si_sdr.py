@@ -17,7 +17,7 @@ import numpy as np
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metric import Metric
+from codecbench.metric import Golden, Metric
 
 FLOAT32_ROUNDING_DB = 140.0
 """Above this, what differs is the rounding of float32 samples (24 bits), not distortion."""
@@ -34,6 +34,20 @@ class SiSdr(Metric):
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     citation: ClassVar[str] = "Le Roux et al., ICASSP 2019"
+    bibtex: ClassVar[str] = """\
+@inproceedings{leroux2019sdr,
+  author={Le Roux, Jonathan and Wisdom, Scott and Erdogan, Hakan and Hershey, John R.},
+  title={{SDR} -- Half-Baked or Well Done?},
+  booktitle={ICASSP},
+  year={2019}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity="unscorable",
+        noise=20.042092,
+        band=21.576838,
+        tolerance=0.001,
+        symmetric=True,
+        delay=(-60.0, 0.0),
+    )
 
     zero_mean: bool = True
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
-from codecbench.metric import Metric
+from codecbench.metric import Golden, Metric
 from codecbench.metrics.parts import mean_over, split
 
 
@@ -39,6 +39,17 @@ class Stoi(Metric):
     library: ClassVar[str] = "pystoi-0.4.1"
     minimum_seconds: ClassVar[float] = 0.4
     citation: ClassVar[str] = "Taal et al., IEEE TASLP 19(7), 2011"
+    bibtex: ClassVar[str] = """\
+@article{taal2011stoi,
+  author={Taal, Cees H. and Hendriks, Richard C. and Heusdens, Richard and Jensen, Jesper},
+  title={An Algorithm for Intelligibility Prediction of Time-Frequency Weighted Noisy Speech},
+  journal={IEEE Transactions on Audio, Speech, and Language Processing},
+  volume={19},
+  number={7},
+  year={2011}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=1.0, noise=0.931836, band=0.988998, tolerance=0.0001, symmetric=False, delay=(0.0, 0.5)
+    )
 
     extended: bool = False
     max_seconds: float = 120.0
@@ -67,6 +78,17 @@ class Estoi(Stoi):
     name: ClassVar[str] = "estoi"
     label: ClassVar[str] = "ESTOI"
     citation: ClassVar[str] = "Jensen and Taal, IEEE/ACM TASLP 24(11), 2016"
+    bibtex: ClassVar[str] = """\
+@article{jensen2016estoi,
+  author={Jensen, Jesper and Taal, Cees H.},
+  title={An Algorithm for Predicting the Intelligibility of Speech Masked by Modulated Noise Maskers},
+  journal={IEEE/ACM Transactions on Audio, Speech, and Language Processing},
+  volume={24},
+  number={11},
+  year={2016}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=1.0, noise=0.840053, band=0.983971, tolerance=0.0001, symmetric=False, delay=(-0.2, 0.3)
+    )
 
     extended: bool = True
 

@@ -2,16 +2,18 @@
 
 Conventions: the package visqol-python 3.8.0 with its envelope replaced by that of Google's C++ code
 (`upper_envelope`); with it the port agrees with C++ 3.3.3 to 1e-5, without it pairs are off by up to 0.27.
-Both signals get the gain that brings the reference to ``level_dbfs`` (root mean square), because ViSQOL's
-noise floor is absolute; the degraded one is then matched to the reference by ViSQOL itself, as is time.
+Signals are scored at the level they have, as published scores are; ViSQOL's noise floor is absolute, so the
+lattice's score moves with it (``docs/metrics.md``).  With ``level`` a number, both get the gain that brings
+the reference to that root mean square in dBFS.  The degraded one is matched to the reference by ViSQOL
+itself, as is time.
 Clips over ``max_seconds`` are cut at quiet points and the mean is weighted by duration.
 
 Two mappings from the same similarities: ``visqol``, the lattice model (C++'s default since 3.3.3), and
 ``visqol-poly``, the older polynomial scaled to 5.  They differ by up to 2 MOS and do not compare.  The
 similarities are computed once for both.
 
-One process has one engine, which neither pickles nor bears threads.  Compiled code is kept by numba between
-processes; `Visqol.open` compiles and warms up.
+One process has one engine, which neither pickles nor bears threads.  Compiled code is kept between processes
+(`compiled.prepare_numba`); `Visqol.open` compiles and warms up.
 
 References: Chinen, Lim, Skoglund, Gureev, O'Gorman, Hines, QoMEX 2020 (v3); Hines, Skoglund, Kokaram, Harte,
 EURASIP JASMP 2015:13.
@@ -36,8 +38,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
+from codecbench.compiled import prepare_numba
 from codecbench.errors import Unavailable, Unscorable
-from codecbench.metric import Metric, level_dbfs
+from codecbench.metric import Golden, Metric, level_dbfs
 from codecbench.metrics.parts import mean_over, split
 
 LIBRARY_VERSION = "3.8.0"
@@ -60,11 +63,21 @@ class Visqol(Metric):
     library: ClassVar[str] = f"visqol-python-{LIBRARY_VERSION}"
     minimum_seconds: ClassVar[float] = 0.7
     citation: ClassVar[str] = "Chinen et al., QoMEX 2020"
+    bibtex: ClassVar[str] = """\
+@inproceedings{chinen2020visqol,
+  author={Chinen, Michael and Lim, Felicia S. C. and Skoglund, Jan and Gureev, Nikita and
+    O'Gorman, Feargus and Hines, Andrew},
+  title={{ViSQOL} v3: An Open Source Production Ready Objective Speech and Audio Metric},
+  booktitle={QoMEX},
+  year={2020}}"""
+    golden: ClassVar[Golden | None] = Golden(
+        identity=4.629458, noise=1.572375, band=3.532295, tolerance=0.05, symmetric=False, delay=(4.4, 5.0)
+    )
 
     mode: str = "speech"
     mapping: str = "lattice"
     envelope: str = "cpp"
-    level_dbfs: float = -26.0
+    level: str | float = "native"
     max_seconds: float = 30.0
 
     def check(self) -> None:
@@ -82,8 +95,9 @@ class Visqol(Metric):
 
     def score(self, ref: Wave, deg: Wave) -> float:
         """ViSQOL of one pair.  ref, deg: float32 [T] at 16 kHz.  Raises Unscorable if it finds no speech."""
-        gain = 10.0 ** ((self.level_dbfs - level_dbfs(ref)) / 20.0)
-        ref, deg = (np.asarray(wave * np.float32(gain), dtype=np.float32) for wave in (ref, deg))
+        if not isinstance(self.level, str):
+            gain = np.float32(10.0 ** ((self.level - level_dbfs(ref)) / 20.0))
+            ref, deg = gain * ref, gain * deg
         return mean_over(split(ref, self.sample_rate_hz, self.max_seconds), self._score_part, ref, deg)
 
     def _score_part(self, ref: Wave, deg: Wave) -> float | None:
@@ -103,6 +117,9 @@ class VisqolPolynomial(Visqol):
 
     name: ClassVar[str] = "visqol-poly"
     label: ClassVar[str] = "ViSQOL (polynomial)"
+    golden: ClassVar[Golden | None] = Golden(
+        identity=5.0, noise=3.16328, band=4.334392, tolerance=0.005, symmetric=True, delay=(4.9, 5.0)
+    )
 
     mapping: str = "polynomial"
 
@@ -133,6 +150,7 @@ def upper_envelope(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
     """Compare two float32 waves; None if the reference has no speech.  Remembered for the other mapping."""
+    engine = _engine()  # first: it prepares what the package needs
     from visqol.quality_mapper import SpeechSimilarityToQualityMapper
     from visqol.visqol_core import alter_for_similarity_extremes
 
@@ -140,7 +158,7 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", RuntimeWarning)
-            result = _engine().measure_from_arrays(*waves, sample_rate=rate_hz)
+            result = engine.measure_from_arrays(*waves, sample_rate=rate_hz)
     except IndexError:
         # Its voice activity detector left no patch to compare.
         return None
@@ -153,7 +171,7 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
 def _engine() -> Any:
     """Make the process's only VisqolApi, with the corrected envelope."""
     _check_package()
-    _use_one_thread()
+    prepare_numba()
     import visqol.alignment
     from visqol import VisqolApi
 
@@ -199,11 +217,3 @@ def _without_chatter() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _use_one_thread() -> None:
-    """Keep numba to one thread: scores are wrong or the process aborts when two threads run its loops."""
-    if "numba" in sys.modules:
-        sys.modules["numba"].set_num_threads(1)
-    else:
-        os.environ["NUMBA_NUM_THREADS"] = "1"

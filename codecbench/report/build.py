@@ -6,15 +6,14 @@ PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/`
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from codecbench.analysis import comparisons, results
-from codecbench.analysis.runs import load_runs, ordered, without_audio
+from codecbench.analysis import comparisons, lags, results
+from codecbench.analysis.published import repository_folder
+from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
@@ -23,9 +22,11 @@ from codecbench.report import figures, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.payload import payload
+from codecbench.report.scratch import put, scratch
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
 from codecbench.store.store import Run
+from codecbench.text import csv_safe
 
 MARKER = "codecbench-report"
 """A file that says a folder is a report and may be replaced."""
@@ -34,9 +35,11 @@ MARKER = "codecbench-report"
 def build(
     runs: Sequence[Path],
     to: Path,
+    *,
     single_file: bool = False,
     published: Path | None = None,
     with_audio: bool = True,
+    ours: Iterable[str] = (),
 ) -> Path:
     """Write the report of one or several comparable runs and return the path of its page.
 
@@ -52,6 +55,8 @@ def build(
         Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
     published : Path, optional
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
+    ours : iterable of str
+        Names of the reader's own models, set off from the others; none by default.
 
     Raises
     ------
@@ -60,20 +65,19 @@ def build(
     StorageError
         If the folder cannot be written.
     """
-    run = load_runs([Path(folder) for folder in runs])
-    literature = results.table(results.read_published(published or _repository_results()))
+    run = load_runs([Path(folder) for folder in runs], ours)
+    literature = results.table(results.read_published(published or repository_folder()))
     literature = literature[literature["metric"].isin(run.manifest["metrics"])]
     findings = _findings(run, literature, runs)
-    to = Path(to)
+    to = Path(to).absolute()
     if to.exists() and any(to.iterdir() if to.is_dir() else [to]) and not (to / MARKER).is_file():
         raise InvalidInput(f"{to}: not an earlier report, so it is not replaced; choose another folder")
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{to.name}.", dir=to.parent) as scratch:
-            made = Path(scratch) / "report"
+        with scratch(to) as work:
+            made = work / "report"
             made.mkdir()
             _write(run, findings, made, single_file, with_audio)
-            _replace(made, to, Path(scratch) / "old")
+            put(made, to, work)
     except OSError as error:
         raise StorageError(
             f"cannot write {to}: {error.strerror}; free space or choose another folder"
@@ -88,7 +92,7 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
         table=paper_table(run, rows),
         pairs=comparisons.pairs(run),
         deltas=comparisons.deltas(run),
-        lags=comparisons.lags(run),
+        lags=lags.lags(run),
         failures=comparisons.failures(run),
         published=literature,
         heard=tuple(answered(runs)),
@@ -96,7 +100,9 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
 
 
 def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
-    drawn = marks([*ordered(list(run.manifest["codecs"])), *findings.published["codec"].unique()])
+    codecs = ordered(run, run.manifest["codecs"])
+    truth = {codec for codec in codecs if is_ground_truth(run, codec)}
+    drawn = marks([*codecs, *findings.published["codec"].unique()], truth, run.ours)
     _write_tables(findings, to / "tables")
     shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
@@ -125,20 +131,7 @@ def _write_tables(findings: Findings, folder: Path) -> None:
         "failures": findings.failures,
     } | {f"listening-{slug(test.name)}": test.table for test in findings.heard}  # fmt: skip
     for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
-
-
-def _replace(made: Path, to: Path, old: Path) -> None:
-    """Put the new folder where the old one was; the old one comes back if that fails."""
-    if to.exists():
-        to.rename(old)
-    try:
-        made.rename(to)
-    except OSError:
-        if old.exists():
-            old.rename(to)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        csv_safe(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
 
 
 def _downloads(folder: Path, embedded: bool) -> Mapping[str, str]:
@@ -169,7 +162,3 @@ def _markdown(run: Run, table: PaperTable, shown: Sequence[str]) -> str:
     parts += [*images[:1], table_formats.markdown(table), *images[1:]]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"
-
-
-def _repository_results() -> Path:
-    return Path(__file__).resolve().parents[2] / "results"

@@ -49,7 +49,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "codecs": manifest["codecs"],
         "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
         "utterances": utterances,
-        "seconds": sum(item["seconds"] for item in utterances),
+        "seconds": sum(item["seconds"] or 0 for item in utterances),
         "speakers": len({item["speaker"] for item in utterances}),
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
@@ -60,8 +60,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "lags": findings.lags.to_dict("records"),
         "failures": findings.failures.to_dict("records"),
         "reasons": collections.Counter(findings.failures["reason"]).most_common(6),
-        "unavailable": manifest["unavailable"],
-        "unmatched": manifest["unmatched"],
+        "left_out": manifest["left_out"],
         "heard": [
             {"name": test.name, "kind": test.kind, "rows": test.table.to_dict("records")}
             for test in findings.heard
@@ -71,5 +70,5 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "command": shlex.join(str(word) for word in manifest["command"]),
         "machine": manifest["machine"],
         "versions": manifest["versions"],
-        "git": manifest["git"],
+        "git": manifest["git"] or {},
     }

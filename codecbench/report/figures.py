@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from codecbench.analysis.entropy import entropy_bits
-from codecbench.analysis.runs import is_ground_truth, ordered, point_label, points, scored
+from codecbench.analysis.runs import (
+    is_ground_truth,
+    ordered,
+    point_label,
+    points,
+    scored,
+    without_truth,
+)
 from codecbench.report.style import INK, MUTED, PAGE_INCHES, Mark, canvas, save, styled
 from codecbench.store.store import Run
 
@@ -70,11 +77,11 @@ def rate_quality(
         figure, axes = _grid(len(chosen), 2.15)
         for metric, axis in zip(chosen, axes, strict=True):
             _title(axis, run.manifest["metrics"][metric])
-            for codec in ordered(list(run.manifest["codecs"])):
+            for codec in ordered(run, run.manifest["codecs"]):
                 curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values(
                     "payload_kbps"
                 )
-                _curve(axis, curve, metric, marks[codec], is_ground_truth(codec))
+                _curve(axis, curve, metric, marks[codec], is_ground_truth(run, codec))
                 rows += _rows(curve, metric)
             literature = published[published["metric"] == metric]
             for name, known in literature.groupby("codec", sort=False):
@@ -82,11 +89,11 @@ def rate_quality(
                 axis.plot(known["kbps"], known["mean"], linestyle="", marker=mark.marker,
                           markerfacecolor="none", markeredgecolor=mark.colour, zorder=2)  # fmt: skip
             rows += literature.to_dict("records")
-            rates = [*summary["payload_kbps"][~summary["codec"].map(is_ground_truth)], *literature["kbps"]]
+            rates = [*without_truth(run, summary)["payload_kbps"], *literature["kbps"]]
             _log_axis(axis, rates, RATE_TICKS, "kbit/s, measured payload")
         literature = published[published["metric"].isin(chosen)]
         _legend(
-            figure, ordered(list(run.manifest["codecs"])), marks, hollow=list(literature["codec"].unique())
+            figure, ordered(run, run.manifest["codecs"]), marks, hollow=list(literature["codec"].unique())
         )
     return figure, pd.DataFrame(rows)
 
@@ -95,7 +102,7 @@ def speed_quality(
     run: Run, summary: pd.DataFrame, marks: Mapping[str, Mark]
 ) -> tuple[Figure, pd.DataFrame] | None:
     """Draw each metric over the real-time factor of encoding plus decoding (log axis)."""
-    table = summary[~summary["codec"].map(is_ground_truth)].copy()
+    table = without_truth(run, summary).copy()
     table["rtf"] = table["rtf_encode"] + table["rtf_decode"]
     table = table[table["rtf"] > 0]
     if table.empty:
@@ -116,7 +123,7 @@ def speed_quality(
 def distribution(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFrame]:
     """Draw each metric's spread over utterances: 5 to 95 % thin, the middle half thick, the median a dot."""
     metrics = list(run.manifest["metrics"])
-    shown = [(codec, point) for codec, point in points(run) if not is_ground_truth(codec)]
+    shown = [(codec, point) for codec, point in points(run) if not is_ground_truth(run, codec)]
     decoded = scored(run)
     rows = []
     with styled():

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from codecbench.analysis.runs import is_ground_truth
+from codecbench.report.latex_text import escape
 from codecbench.store.store import Run
 
 _STATISTICS = (
@@ -15,20 +16,15 @@ _STATISTICS = (
     "resample speakers (Davison and Hinkley, 1997). Two codecs are compared on the utterances that both "
     "decoded, by a sign-flip permutation test over speakers (Winkler et al., 2014) with Holm's correction "
     "(1979) over the pairs shown. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
-    "interpolation over the logarithm of the measured rate and are not given where curves do not overlap, "
-    "are not monotone, or have under three points."
+    "interpolation over the logarithm of the measured rate and are not given where curves have less than a "
+    "quarter of the shorter in common, are not monotone, or have under three points; intervals need six "
+    "speakers."
 )
-_LATEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": "",
-    "}": "",
-    "\\": "",
-    "~": " ",
-    "^": "",
+_ALIGNED = {
+    "codec": "The lag of each codec at each operating point, the median over the utterances, was undone "
+    "before scoring. ",
+    "file": "The lag of each decoded utterance was measured and undone before scoring. ",
+    "none": "Utterances were scored as they were decoded, without undoing a lag. ",
 }
 
 
@@ -37,7 +33,7 @@ def paragraphs(run: Run) -> list[str]:
     manifest = run.manifest
     data = manifest["dataset"]
     speakers = len({item["speaker"] for item in manifest["utterances"]})
-    minutes = sum(item["seconds"] for item in manifest["utterances"]) / 60
+    minutes = sum(item["seconds"] or 0 for item in manifest["utterances"]) / 60
     kind = "synthetic speech" if data["synthetic"] else "speech"
     sample = f", a speaker-balanced sample with seed {data['seed']}" if data.get("limit") else ""
     return [
@@ -45,35 +41,35 @@ def paragraphs(run: Run) -> list[str]:
         f"utterances ({minutes:.1f} minutes) of {kind} by {speakers} speakers from {data['name']} "
         f"(licence: {data['licence'] or 'not stated'}; content hash {data['revision'][:12]}{sample}).",
         "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from "
-        "those bytes; the bitrate is that of the coded payload without container. "
-        + _codecs(manifest["codecs"]),
-        "The lag of each decoded utterance was measured and undone before scoring. "
-        + _metrics(manifest["metrics"]),
+        "those bytes; the bitrate is that of the coded payload without container. " + _codecs(run),
+        _ALIGNED[manifest.get("align", "codec")] + _metrics(manifest["metrics"]),
         _STATISTICS,
     ]
 
 
 def bibtex(run: Run) -> str:
     """Return BibTeX entries of the metrics, the codecs and the statistics of a run."""
-    known = _references()
-    entries = [entry for key, entry in known if key in run.manifest["metrics"]]
+    entries = [
+        metric["bibtex"].strip() for metric in run.manifest["metrics"].values() if metric.get("bibtex")
+    ]
     for label, codec in run.manifest["codecs"].items():
-        if not is_ground_truth(label) and codec["info"].get("citation"):
+        if not is_ground_truth(run, label) and codec["info"].get("citation"):
             entries.append(_entry(label, codec["info"]))
-    return "\n\n".join([*entries, *(entry for key, entry in known if key == "statistics")])
+    # Metrics of one family share an entry.
+    return "\n\n".join(dict.fromkeys([*entries, *_statistics_references()]))
 
 
-def _references() -> list[tuple[str, str]]:
-    """Return (key, entry) of the package's bibliography."""
+def _statistics_references() -> list[str]:
+    """Return the entries of the statistics' bibliography."""
     text = (files("codecbench.report") / "page_assets" / "references.bib").read_text(encoding="utf-8")
-    return re.findall(r"^% key: (\S+)\n(@.*?\n?\})$(?=\n\n|\n*\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return text[text.index("@") :].strip().split("\n\n")
 
 
-def _codecs(codecs: Mapping[str, Any]) -> str:
+def _codecs(run: Run) -> str:
     told = [
         f"{label} ({codec['signature']}) at {_listed([point['name'] for point in codec['points']])}"
-        for label, codec in codecs.items()
-        if not is_ground_truth(label)
+        for label, codec in run.manifest["codecs"].items()
+        if not is_ground_truth(run, label)
     ]
     return f"Codecs, with their signatures and operating points: {'; '.join(told)}." if told else ""
 
@@ -106,4 +102,6 @@ def _entry(label: str, info: Mapping[str, Any]) -> str:
 
 def _plain(value: str, name: str) -> str:
     flat = re.sub(r"\s+", " ", value)
-    return re.sub(r"[{}\\\s]", "", flat) if name == "url" else "".join(_LATEX.get(c, c) for c in flat)
+    if name == "url":
+        return re.sub(r"[{}\\\s]|[^ -~]", "", flat)
+    return escape(re.sub(r"[{}\\^]", "", flat).replace("~", " "))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from codecbench.analysis import comparisons
 from codecbench.analysis.paired import smallest_p
-from codecbench.analysis.runs import decimals, is_ground_truth, is_own, point_label, points
+from codecbench.analysis.runs import decimals, is_ground_truth, point_label, points
 from codecbench.report import spectra
 from codecbench.report.assets import Assets, slug
 from codecbench.report.style import DASHES, MARKERS, Mark
@@ -37,7 +37,7 @@ def payload(
              "digits": decimals(m)}
             for name, m in run.manifest["metrics"].items()
         ],
-        "points": [_point(*pair, rows[pair], marks) for pair in shown],
+        "points": [_point(run, rows[pair], marks) for pair in shown],
         "summary": {
             metric: [
                 _numbers([rows[pair][f"{metric}{part}"] for part in ("", "_low", "_high", "_n")])
@@ -51,7 +51,7 @@ def payload(
             for row in tables["published"].to_dict("records")
         ],
         "utterances": [
-            [item["id"], str(item["speaker"]), round(item["seconds"], 2)]
+            [item["id"], str(item["speaker"]), round(item["seconds"] or 0, 2)]
             for item in run.manifest["utterances"]
         ],
         "scores": {
@@ -66,10 +66,12 @@ def payload(
     }  # fmt: skip
 
 
-def _point(codec: str, point: str, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
+def _point(run: Run, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
+    codec = row["codec"]
     return {
-        "label": point_label(codec, point), "codec": codec, "kbps": _number(row["payload_kbps"]),
-        "nominal": float(row["nominal_kbps"]), "truth": is_ground_truth(codec), "own": is_own(codec),
+        "label": point_label(codec, row["point"]), "codec": codec, "kbps": _number(row["payload_kbps"]),
+        "nominal": _number(row["nominal_kbps"]),
+        "truth": is_ground_truth(run, codec), "own": codec in run.ours,
         "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),
     }  # fmt: skip
 
@@ -107,7 +109,7 @@ def _audio(run: Run, shown: list[tuple[str, str]], assets: Assets) -> dict[int, 
             isinstance(audio, str)
             and place in kept
             and (codec, point) in numbers
-            and not is_ground_truth(codec)
+            and not is_ground_truth(run, codec)
         ):
             name = f"{place:04d}/{numbers[codec, point]:02d}-{slug(point_label(codec, point))}"
             kept[place]["at"][numbers[codec, point]] = _clip(Path(audio), name, tops[place], assets)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from codecbench.analysis.runs import is_own, one_per_codec, point_label, with_tokens
+from codecbench.analysis.runs import one_per_codec, point_label, with_tokens
 from codecbench.codec import Codes
 from codecbench.report import spectra
 from codecbench.report.style import MUTED, PAGE_INCHES, canvas, save, styled
@@ -37,14 +37,14 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the first seconds of one utterance, the original and each codec, linear and mel frequency."""
     kept = run.records[run.records["audio"].notna()]
     originals = {item["id"]: item["audio"] for item in run.manifest["utterances"] if item["audio"]}
-    utterance = fullest(kept, list(originals))
+    utterance = fullest(run, kept, list(originals))
     if utterance is None:
         return None
     records = kept[kept["utterance"] == utterance]
     panels = [("reference", originals[utterance])]
     panels += [
         (point_label(row["codec"], row["point"]), row["audio"])
-        for _, row in one_per_codec(records).iterrows()
+        for _, row in one_per_codec(run, records).iterrows()
     ]
     rows = []
     with styled():
@@ -73,10 +73,10 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
 def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the tokens of one utterance for each codec that has any, each stream a row of pixels."""
     coded = with_tokens(run.records)
-    utterance = fullest(coded, [item["id"] for item in run.manifest["utterances"]])
+    utterance = fullest(run, coded, [item["id"] for item in run.manifest["utterances"]])
     if utterance is None:
         return None
-    chosen = one_per_codec(coded[coded["utterance"] == utterance])
+    chosen = one_per_codec(run, coded[coded["utterance"] == utterance])
     rows = []
     with styled():
         figure = canvas(PAGE_INCHES, 1.25 * len(chosen) + 0.3)
@@ -105,12 +105,12 @@ def scattered(codes: Codes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]
     return np.asarray(np.mod(codes * golden, 1.0), dtype=np.float64)
 
 
-def fullest(records: pd.DataFrame, utterances: Sequence[str]) -> str | None:
-    """Return the first of the utterances with records of the most codecs, the own model's above all."""
+def fullest(run: Run, records: pd.DataFrame, utterances: Sequence[str]) -> str | None:
+    """Return the first of the utterances with records of the most codecs, the own models' above all."""
 
     def wealth(utterance: str) -> tuple[bool, int]:
         codecs = set(records[records["utterance"] == utterance]["codec"])
-        return any(is_own(codec) for codec in codecs), len(codecs)
+        return not run.ours.isdisjoint(codecs), len(codecs)
 
     known = set(records["utterance"])
     return max((name for name in utterances if name in known), key=wealth, default=None)

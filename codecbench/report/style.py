@@ -6,7 +6,7 @@ colour says, so that a figure reads in black and white.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from codecbench.analysis.runs import is_ground_truth, is_own
+from codecbench.text import csv_safe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,17 +63,17 @@ class Mark:
     width: float
 
 
-def marks(codecs: Sequence[str]) -> dict[str, Mark]:
-    """Return each codec's mark, the same in every figure; own model and ground truth have fixed ones."""
+def marks(codecs: Sequence[str], truth: Collection[str] = (), ours: Collection[str] = ()) -> dict[str, Mark]:
+    """Return each codec's mark, the same in every figure; ground truth and own models have fixed ones."""
     drawn: dict[str, Mark] = {}
     number = 0
     for codec in codecs:
         if codec in drawn:
             continue
-        if is_ground_truth(codec):
+        if codec in truth:
             drawn[codec] = Mark(TRUTH_COLOUR, DARK_TRUTH, "_", "dotted", 1.0)
-        elif is_own(codec):
-            own = sum(is_own(name) for name in drawn)
+        elif codec in ours:
+            own = sum(name in ours for name in drawn)
             drawn[codec] = Mark(OWN_COLOUR, DARK_OWN, "*" if own == 0 else "p", "solid", 2.0)
         else:
             cycle, place = divmod(number, len(COLOURS))
@@ -116,4 +116,4 @@ def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
         figure.set_layout_engine(None)  # laid out once; every format would do it again
         for kind in FORMATS:
             figure.savefig(folder / f"{name}.{kind}", metadata=metadata[kind])
-    data.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
+    csv_safe(data).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")

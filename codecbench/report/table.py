@@ -1,15 +1,14 @@
-"""The table of a paper: rows by bitrate band, ground truth first, own model last, best and second marked."""
+"""The table of a paper: rows by bitrate band, ground truth first, own models last, best and second marked."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from codecbench.analysis.runs import BANDS, decimals, is_ground_truth, is_own, ordered, point_label
+from codecbench.analysis.runs import BANDS, decimals, is_ground_truth, ordered, point_label
 from codecbench.store.store import Run
 
 MISSING = "\N{EM DASH}"
@@ -37,7 +36,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: its value, what is printed, its interval, effective n, and its rank within the band."""
+    """One cell: its value, what is printed, its interval, the number scored, and its rank within the band."""
 
     value: float | str
     text: str
@@ -88,7 +87,7 @@ class PaperTable:
 FIXED = (
     Column("codec", "Codec"),
     Column("payload_kbps", "kbit/s", note="coded payload, measured"),
-    Column("entropy_kbps", "Entropy", "kbit/s", note="empirical zero-order entropy of the tokens"),
+    Column("entropy_kbps", "Memoryless", "kbit/s", note="a memoryless coder of the tokens on new speech"),
     Column("sample_rate_khz", "Rate", "kHz", digits=1, note="sample rate of the coded speech"),
     Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second"),
     Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec, millions"),
@@ -114,11 +113,8 @@ def paper_table(run: Run, summary: pd.DataFrame) -> PaperTable:
         Column(name, m["label"], m["unit"], bool(m["higher_is_better"]), decimals(m), m["signature"])
         for name, m in metrics.items()
     ]
-    rank = {codec: place for place, codec in enumerate(ordered(list(run.manifest["codecs"])))}
-    rows = [
-        _row(values, run.manifest["codecs"][values["codec"]]["info"], scored)
-        for _, values in summary.iterrows()
-    ]
+    rank = {codec: place for place, codec in enumerate(ordered(run, run.manifest["codecs"]))}
+    rows = [_row(run, values, scored) for _, values in summary.iterrows()]
     rows.sort(key=lambda row: (not row.ground_truth, row.own, rank[row.codec], _kbps(row)))
     truth = [row for row in rows if row.ground_truth]
     sections = []
@@ -135,7 +131,8 @@ def paper_table(run: Run, summary: pd.DataFrame) -> PaperTable:
     return PaperTable((*used, *scored), tuple(sections), tuple(metrics))
 
 
-def _row(values: pd.Series, info: dict[str, Any], scored: list[Column]) -> Row:
+def _row(run: Run, values: pd.Series, scored: list[Column]) -> Row:
+    info = run.manifest["codecs"][values["codec"]]["info"]
     plain = {
         "payload_kbps": values["payload_kbps"],
         "entropy_kbps": values["entropy_kbps"],
@@ -155,7 +152,7 @@ def _row(values: pd.Series, info: dict[str, Any], scored: list[Column]) -> Row:
         mean, low, high, n = (values[f"{column.key}{part}"] for part in ("", "_low", "_high", "_n"))
         entries[column.key] = Entry(float(mean), fixed(mean, column.digits), float(low), float(high), int(n))
     codec = str(values["codec"])
-    return Row(codec, str(values["point"]), is_ground_truth(codec), is_own(codec), entries)
+    return Row(codec, str(values["point"]), is_ground_truth(run, codec), codec in run.ours, entries)
 
 
 def fixed(value: float, digits: int) -> str:

@@ -7,20 +7,15 @@ import re
 
 import pandas as pd
 
+from codecbench.report.latex_text import SIGN, SIGN_MEANS
+from codecbench.report.latex_text import escape as escape_latex
 from codecbench.report.table import BEST, MISSING, SECOND, Column, Entry, PaperTable, Row
+from codecbench.text import csv_safe
 
 NOTE = (
     "Mean over utterances; \N{PLUS-MINUS SIGN} is half the width of the 95 % bootstrap interval clustered by "
     "speaker. Best of a band bold, second underlined. kbit/s is the measured payload without container."
 )
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "\N{EN DASH}": "--", "\N{EM DASH}": "---",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{UPWARDS ARROW}": r"$\uparrow$", "\N{DOWNWARDS ARROW}": r"$\downarrow$",
-}  # fmt: skip
 
 
 def markdown(table: PaperTable) -> str:
@@ -51,6 +46,8 @@ def latex(table: PaperTable) -> str:
             " & ".join(_latex_cell(row, column) for column in table.columns) + r" \\" for row in section.rows
         ]
     note = escape_latex(NOTE + _incomplete(table))
+    if any(SIGN in text for text in (*lines, note)):
+        note += f" {SIGN_MEANS}"
     lines += [
         r"\bottomrule", r"\end{tabular}}", rf"\caption{{{note}}}", r"\label{tab:codecs}", r"\end{table*}", "",
     ]  # fmt: skip
@@ -70,7 +67,7 @@ def csv(table: PaperTable) -> str:
                     cells |= {f"{column.key}_low": entry.low, f"{column.key}_high": entry.high}
                     cells |= {f"{column.key}_n": entry.n}
             rows.append(cells)
-    return str(pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+    return str(csv_safe(pd.DataFrame(rows)).to_csv(index=False, lineterminator="\n"))
 
 
 def escape_markdown(text: str) -> str:
@@ -78,11 +75,6 @@ def escape_markdown(text: str) -> str:
     flat = re.sub(r"\s+", " ", text)
     flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", flat)
-
-
-def escape_latex(text: str) -> str:
-    """Return text that LaTeX takes literally, on one line."""
-    return "".join(_LATEX.get(character, character) for character in re.sub(r"\s+", " ", text))
 
 
 def _head(column: Column) -> str:
@@ -107,7 +99,7 @@ def _markdown_cell(row: Row, column: Column) -> str:
 def _latex_cell(row: Row, column: Column) -> str:
     entry = row.entries[column.key]
     text = escape_latex(entry.text)
-    if entry.text.startswith("-"):
+    if entry.text.startswith("-") and column.key != "codec":
         text = f"${text}$"
     text = {BEST: rf"\textbf{{{text}}}", SECOND: rf"\underline{{{text}}}"}.get(entry.rank, text)
     half = _half_width(entry, column)

@@ -6,9 +6,9 @@ current reference) is kept in the process between calls.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
-import re
 import sys
 import threading
 import time
@@ -16,26 +16,24 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-
-from codecbench import audio
-from codecbench.alignment import lag, shift
-from codecbench.codec import Codec, Coded, DecodedFiles, Wave
-from codecbench.errors import CodecBenchError, InvalidPayload, StorageError, Unavailable, Unscorable
+from codecbench import audio, calls, returned
+from codecbench.alignment import Delay
+from codecbench.codec import Codec, DecodedFiles, Wave
+from codecbench.data.folders import Utterance
+from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
+from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run import worker
 from codecbench.run.plan import Cell
+from codecbench.run.scoring import LAG_HZ, Pair, score_aligned, score_raw, write_delay, write_settled
 from codecbench.store.layout import audio_path, reference_path
-from codecbench.store.records import MEASURED, Record, encode_codes
+from codecbench.store.records import ALIGNMENT, MEASURED, Record, encode_codes
 
 T = TypeVar("T")
-
-LAG_HZ = 16_000
-"""Rate at which the lag is measured and audio is kept."""
 
 UNAVAILABLE = "unavailable: "
 """How the reason of a metric that cannot run on this machine begins."""
@@ -45,13 +43,19 @@ UNAVAILABLE = "unavailable: "
 class Task:
     """One cell with all that a worker needs to compute it.
 
-    ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.
+    ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
+    is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
+    one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
+    delay is to be undone.
     """
 
     cell: Cell
     metrics: tuple[Metric, ...]
     device: str = "cpu"
     out: Path | None = None
+    align: str = "codec"
+    delay: Delay | None = None
+    known: Record | None = None
 
 
 @dataclass
@@ -80,9 +84,12 @@ def compute(task: Task) -> Outcome:
         If decoded speech cannot be kept.
     """
     with _lock:
-        outcome = Outcome(blank(task.cell))
+        outcome = Outcome(copy.deepcopy(task.known) if task.known else blank(task.cell))
         try:
-            _measure(task, outcome)
+            if task.known and task.delay:
+                _score_again(task, task.delay, outcome)
+            else:
+                _measure(task, outcome)
         except StorageError:
             raise
         except Exception as error:
@@ -104,6 +111,7 @@ def blank(cell: Cell) -> Record:
         "status": "ok",
         "error": None,
         **dict.fromkeys(MEASURED),
+        **dict.fromkeys(ALIGNMENT),
         "scores": {},
         "raw_scores": {},
         "reasons": {},
@@ -121,10 +129,17 @@ def reason(error: BaseException) -> str:
     """Return an error as one line; the traceback goes to stderr where ``CODECBENCH_DEBUG`` is set."""
     if os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
-    text = re.sub(r"\s+", " ", str(error)).strip()
-    if isinstance(error, CodecBenchError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return told(error)
+
+
+def decoded_file(codec: DecodedFiles, utterance: Utterance) -> Path:
+    """Return an utterance's decoded file; raises like `DecodedFiles.file`."""
+    return codec.file(
+        utterance.name or utterance.id,
+        by_stem=utterance.stem_is_unique,
+        ident=utterance.id,
+        reference=utterance.path,
+    )
 
 
 def _measure(task: Task, outcome: Outcome) -> None:
@@ -133,35 +148,57 @@ def _measure(task: Task, outcome: Outcome) -> None:
     record["seconds"] = wave.size / rate_hz
     with _counted(outcome):
         codec = worker.open_codec(cell, task.device)
-    codec_hz = codec.info.sample_rate_hz
-    record["delay_ms"] = codec.delay_ms(cell.point)
-    if isinstance(codec, DecodedFiles):
-        decoded, codec_hz = audio.load(codec.file(cell.utterance.id))
-    else:
-        decoded = _code(codec, worker.at(cell, codec_hz), task, outcome)
-    pair = _pairs(cell, decoded, codec_hz)
-    ref, deg = pair(LAG_HZ)
-    lag_samples = lag(ref, deg, LAG_HZ)
-    record["lag_ms"] = 1000 * lag_samples / LAG_HZ
+    with guarded():
+        delay_ms = codec.delay_ms(cell.point)
+    record["delay_ms"] = returned.delay_ms(delay_ms)
+    pair = _decoded(codec, task, outcome)
+    own = pair.delay()
+    write_delay(record, own)
     for metric in task.metrics:
-        rate_hz = metric.sample_rate_hz
-        waves = pair(rate_hz)
         with _counted(outcome):
-            _score(metric, *waves, round(lag_samples * rate_hz / LAG_HZ), record)
+            score_raw(metric, pair, record, _try_score)
+    _align(task.delay or own, pair, task, outcome)
     if task.out is not None:
-        record["audio"] = _keep(task.out, cell, ref, deg)
+        record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
+
+
+def _decoded(codec: Codec, task: Task, outcome: Outcome) -> Pair:
+    """Return the reference beside what the codec made of it; what coding measures goes into the record."""
+    cell, codec_hz = task.cell, codec.info.sample_rate_hz
+    if isinstance(codec, DecodedFiles):
+        with guarded():
+            path = decoded_file(codec, cell.utterance)
+        return Pair(cell, *audio.load(path))
+    return Pair(cell, _code(codec, worker.at(cell, codec_hz), task, outcome), codec_hz)
+
+
+def _align(delay: Delay, pair: Pair | None, task: Task, outcome: Outcome) -> None:
+    """Score with a delay undone."""
+    write_settled(outcome.record, delay)
+    for metric in task.metrics:
+        with _counted(outcome):
+            score_aligned(metric, delay, pair, outcome.record, _try_score)
+
+
+def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
+    """Score a known record with another delay undone; only where there is one to undo it is decoded again."""
+    pair = None
+    if delay.samples is not None and not delay.nothing_to_undo:
+        with _counted(outcome):
+            codec = worker.open_codec(task.cell, task.device)
+        # What was measured the first time stays: decoding again may take another time.
+        second = Outcome({})
+        pair = _decoded(codec, task, second)
+        outcome.busy_s += second.busy_s
+    _align(delay, pair, task, outcome)
 
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     """Encode and decode, timed; fill in rates, times and codes; return the decoded wave."""
-    point, record = task.cell.point, outcome.record
+    point, record, timed = task.cell.point, outcome.record, partial(_timed, task.device)
     with _counted(outcome):
-        coded, record["encode_s"] = _timed(task.device, lambda: codec.encode(wave, point))
-        _check_coded(coded, wave.size)
-        # Nothing but the payload and its framing reaches the decoder.
-        received = Coded(bytes(coded.payload), coded.length, coded.container_bytes, coded.packet_bytes)
-        decoded, record["decode_s"] = _timed(task.device, lambda: codec.decode(received, point))
-    _check_decoded(decoded, wave.size)
+        coded, record["encode_s"] = calls.encode(codec, wave, point, timed)
+        decoded, record["decode_s"] = calls.decode(codec, coded, point, timed)
     seconds = wave.size / codec.info.sample_rate_hz
     record.update(
         payload_bytes=len(coded.payload),
@@ -175,25 +212,13 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     return decoded
 
 
-def _score(metric: Metric, ref: Wave, deg: Wave, lag_samples: int, record: Record) -> None:
-    """Score the pair as it is and with the lag undone; a missing score gets its reason."""
-    name = metric.name
-    record["raw_scores"][name], why = _try_score(metric, ref, deg)
-    if lag_samples:
-        record["scores"][name], why = _try_score(metric, ref, shift(deg, lag_samples))
-    else:
-        record["scores"][name] = record["raw_scores"][name]
-    if why:
-        record["reasons"][name] = why
-
-
 def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str]:
     try:
-        return worker.open_metric(metric)(ref, deg), ""
+        return calls.score(worker.open_metric(metric), ref, deg), ""
     except Unscorable as error:
-        return None, str(error)
+        return None, told(error)
     except Unavailable as error:
-        return None, UNAVAILABLE + str(error)
+        return None, UNAVAILABLE + told(error)
     except Exception as error:
         return None, reason(error)
 
@@ -209,38 +234,6 @@ def _keep(out: Path, cell: Cell, ref: Wave, deg: Wave) -> str:
     except CodecBenchError as error:
         raise StorageError(str(error)) from None
     return decoded
-
-
-def _pairs(cell: Cell, decoded: Wave, from_hz: int) -> Callable[[int], tuple[Wave, Wave]]:
-    """Return what gives reference and decoded speech at a rate, both of the reference's length."""
-
-    @lru_cache
-    def pair(to_hz: int) -> tuple[Wave, Wave]:
-        ref = worker.at(cell, to_hz)
-        return ref, audio.fit(audio.resample(decoded, from_hz, to_hz), ref.size)
-
-    return pair
-
-
-def _check_coded(coded: Any, length: int) -> None:
-    if not isinstance(coded, Coded) or not isinstance(coded.payload, bytes):
-        raise InvalidPayload(f"the encoder gave {type(coded).__name__} without a payload of bytes")
-    if coded.length != length:
-        raise InvalidPayload(f"the encoder says {coded.length} samples, {length} went in")
-    if coded.packet_bytes and sum(coded.packet_bytes) != len(coded.payload):
-        total = sum(coded.packet_bytes)
-        raise InvalidPayload(
-            f"packets of {total} bytes in all do not make up the payload of {len(coded.payload)}"
-        )
-
-
-def _check_decoded(decoded: Any, length: int) -> None:
-    if not isinstance(decoded, np.ndarray) or decoded.dtype != np.float32 or decoded.ndim != 1:
-        raise CodecBenchError("the decoder must give a mono wave, float32 [T]")
-    if decoded.size != length:
-        raise CodecBenchError(f"the decoder gave {decoded.size} samples, {length} went in")
-    if not np.isfinite(decoded).all():
-        raise CodecBenchError("the decoder gave NaN or infinite samples")
 
 
 @contextmanager

@@ -27,11 +27,10 @@ LIBRARIES = (
 def describe(
     plan: Plan,
     *,
-    seed: int,
-    limit: int | None,
     device: str = "cpu",
     audio: Collection[str] = (),
     command: Sequence[str] = (),
+    align: str = "codec",
 ) -> Manifest:
     """Return the manifest of a run that is about to begin; ``audio`` are utterances whose speech is kept."""
     data = plan.dataset
@@ -45,17 +44,13 @@ def describe(
             "description": data.description,
             "synthetic": data.synthetic,
             "n": len(data.utterances),
-            "limit": limit,
-            "seed": seed,
+            "limit": data.limit,
+            "seed": data.seed,
         },
         "codecs": {entry.label: _codec(entry) for entry in plan.contestants},
         "metrics": {metric.name: _metric(metric) for metric in plan.metrics},
-        "unavailable": [
-            {"codec": item.name, "reason": item.reason, "remedy": item.remedy} for item in plan.unavailable
-        ],
-        "unmatched": [
-            {**asdict(item), "nearest_kbps": _finite(item.nearest_kbps)} for item in plan.unmatched
-        ],
+        "left_out": [asdict(item) for item in plan.left_out],
+        "align": align,
         "device": device,
         "machine": _machine(),
         "versions": _versions(),
@@ -92,6 +87,7 @@ def _metric(metric: Any) -> Manifest:
         "higher_is_better": metric.higher_is_better,
         "value_range": [_finite(bound) for bound in metric.value_range],
         "citation": metric.citation,
+        "bibtex": metric.bibtex,
     }
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from codecbench.errors import InvalidInput, Unavailable
+from codecbench.run.patience import Limits, OnSlow, watched
 from codecbench.run.pool import WorkerPool
 
 KINDS = ("processes", "serial", "dask")
@@ -19,22 +20,27 @@ KINDS = ("processes", "serial", "dask")
 class Serial(Executor):
     """Computes in the calling thread, for debugging: no isolation, a crash ends the run."""
 
+    def __init__(self, on_slow: OnSlow = lambda *_: None) -> None:
+        self._on_slow = on_slow
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the finished future of ``fn(*args, **kwargs)``."""
         future: Future[Any] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            with watched(args, self._on_slow):
+                future.set_result(fn(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
         return future
 
 
-def check_options(kind: str, timeout_s: float | None, scheduler: str) -> None:
+def check_options(kind: str, limits: Limits, scheduler: str) -> None:
     """Raise `InvalidInput` if the options of `make_executor` do not go together."""
     if kind not in KINDS:
         raise InvalidInput(f"unknown executor {kind!r}; known: {', '.join(KINDS)}")
-    if timeout_s is not None and kind != "processes":
-        raise InvalidInput(f"--timeout needs --executor processes, which can end a worker; {kind} cannot")
+    for option, limit in (("--timeout", limits.timeout_s), ("--memory", limits.memory_gb)):
+        if limit is not None and kind != "processes":
+            raise InvalidInput(f"{option} needs --executor processes, which can end a worker; {kind} cannot")
     if scheduler and kind != "dask":
         raise InvalidInput("--scheduler goes with --executor dask; add it or leave the address out")
     if kind == "dask" and not scheduler:
@@ -43,9 +49,15 @@ def check_options(kind: str, timeout_s: float | None, scheduler: str) -> None:
 
 @contextmanager
 def make_executor(
-    kind: str, workers: int, timeout_s: float | None = None, scheduler: str = ""
+    kind: str,
+    workers: int,
+    limits: Limits | None = None,
+    scheduler: str = "",
+    on_slow: OnSlow = lambda *_: None,
 ) -> Iterator[tuple[Executor, int]]:
     """Give an executor of a kind in `KINDS` and how many cells it computes at once.
+
+    ``on_slow`` is told of cells that take long, except by Dask, which shows them itself.
 
     Raises
     ------
@@ -54,11 +66,12 @@ def make_executor(
     Unavailable
         If Dask is not installed or its scheduler cannot be reached.
     """
-    check_options(kind, timeout_s, scheduler)
+    limits = limits or Limits()
+    check_options(kind, limits, scheduler)
     if kind == "serial":
-        yield Serial(), 1
+        yield Serial(on_slow), 1
     elif kind == "processes":
-        with WorkerPool(workers, timeout_s) as pool:
+        with WorkerPool(workers, limits, on_slow) as pool:
             yield pool, workers
     else:
         with _dask(scheduler) as cluster:

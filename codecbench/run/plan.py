@@ -1,4 +1,4 @@
-"""What to compute: which codecs at which points on which utterances, decided before anything is loaded.
+"""Experiment planning: which codecs at which points on which utterances, decided before anything is loaded.
 
 `make_plan` turns the words of a command line into a `Plan`, which iterates over its cells.  A codec that
 cannot run here, or has no point at the rate asked for, is kept in the plan by name with the reason, never
@@ -15,13 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from codecbench import registry
+from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.data.folders import Dataset, Utterance
-from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
+from codecbench.files import sha256_or_unreadable
 from codecbench.metric import RESAMPLER, Metric
+from codecbench.store.records import FIELDS as COLUMNS
+from codecbench.text import shown_name
 
-CELL_VERSION = 1
+CELL_VERSION = 2
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
 DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")
@@ -39,7 +42,8 @@ class Request:
         """The codec's name in records and tables: ``spc:FILE`` without folder and suffix of the file."""
         name, separator, argument = self.spec.partition(":")
         # Not Path.stem: "opus@7.5" is the name of a folder, not of a file of type ".5".
-        return f"{name}:{re.sub(r'[.][A-Za-z]+$', '', Path(argument).name)}" if separator else name
+        short = shown_name(re.sub(r"[.][A-Za-z]+$", "", Path(argument).name))
+        return f"{name}:{short}" if separator else name
 
 
 @dataclass(frozen=True)
@@ -54,30 +58,20 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Absent:
-    """A codec or metric that was asked for and cannot run here."""
+class LeftOut:
+    """What was asked for and is not run, why, and what to do about it.
 
+    ``kind`` is ``"codec"`` or ``"metric"`` for one that cannot run here, ``"rate"`` for a codec that has no
+    point near enough to a rate asked for.
+    """
+
+    kind: str
     name: str
     reason: str
     remedy: str
 
-
-@dataclass(frozen=True)
-class Unmatched:
-    """A codec without a point near enough to the rate asked for, with its nearest one."""
-
-    codec: str
-    asked_kbps: float
-    nearest_kbps: float
-    nearest_point: str
-
     def __str__(self) -> str:
-        if math.isnan(self.nearest_kbps):
-            return f"{self.codec} has no known rate to compare with {self.asked_kbps:g} kbit/s"
-        return (
-            f"{self.codec} has no point near {self.asked_kbps:g} kbit/s; its nearest is "
-            f"{self.nearest_kbps:g} (@{self.nearest_point})"
-        )
+        return "; ".join(part for part in (f"{self.name} is left out: {self.reason}", self.remedy) if part)
 
 
 @dataclass(frozen=True)
@@ -104,16 +98,14 @@ class Plan:
     dataset: Dataset
     contestants: tuple[Contestant, ...]
     metrics: tuple[Metric, ...]
-    unavailable: tuple[Absent, ...] = ()
-    unmatched: tuple[Unmatched, ...] = ()
-    unavailable_metrics: tuple[Absent, ...] = ()
-    """Metrics that cannot run here; their scores are missing, with the reason."""
+    left_out: tuple[LeftOut, ...] = ()
+    """A metric among them stays in ``metrics``: its scores are missing, with the reason."""
 
     def __len__(self) -> int:
         return len(self.dataset.utterances) * sum(len(entry.points) for entry in self.contestants)
 
     def __iter__(self) -> Iterator[Cell]:
-        digests = {item.id: _digest(item.path) for item in self.dataset.utterances}
+        digests = {item.id: sha256_or_unreadable(item.path) for item in self.dataset.utterances}
         metrics = sorted(metric.signature() for metric in self.metrics)
         for entry in self.contestants:
             for utterance in self.dataset.utterances:
@@ -151,24 +143,21 @@ def make_plan(
         If a name is unknown or a value malformed.
     """
     contestants: list[Contestant] = []
-    unavailable: list[Absent] = []
-    unmatched: list[Unmatched] = []
+    left_out: list[LeftOut] = []
     for request in parse_codecs(codecs) if isinstance(codecs, str) else codecs:
         try:
             codec = registry.codec(request.spec)
-            codec.check()
+            contract.check_here(codec)
+            points, missed = _choose(request, codec, kbps, tolerance)
+            signature = contract.signature(codec)
         except Unavailable as error:
-            unavailable.append(Absent(request.label, error.reason, error.remedy))
+            left_out.append(LeftOut("codec", request.label, error.reason, error.remedy))
             continue
-        points, missed = _choose(request, codec, kbps, tolerance)
-        unmatched += missed
+        left_out += missed
         if points:
-            contestants.append(Contestant(request.label, request.spec, codec, codec.signature(), points))
-    scored = tuple(registry.metric(name) for name in dict.fromkeys(metrics))
-    if not scored:
-        raise InvalidInput("no metric given; name one or more, e.g. --metrics stoi,pesq-wb")
-    silent = tuple(absent for metric in scored if (absent := _absent(metric)))
-    return Plan(dataset, tuple(contestants), scored, tuple(unavailable), tuple(unmatched), silent)
+            contestants.append(Contestant(request.label, request.spec, codec, signature, points))
+    scored, absent = _metrics(metrics)
+    return Plan(dataset, tuple(contestants), scored, (*left_out, *absent))
 
 
 def parse_codecs(text: str) -> list[Request]:
@@ -233,9 +222,9 @@ def _split_points(part: str) -> tuple[str, tuple[str, ...]]:
 
 def _choose(
     request: Request, codec: Codec, kbps: Sequence[float], tolerance: float
-) -> tuple[tuple[OperatingPoint, ...], list[Unmatched]]:
+) -> tuple[tuple[OperatingPoint, ...], list[LeftOut]]:
     if request.points:
-        return tuple(codec.point(name) for name in request.points), []
+        return tuple(contract.point(codec, name) for name in request.points), []
     if not kbps:
         return tuple(point for point in codec.points if point.default), []
     chosen: dict[str, OperatingPoint] = {}
@@ -246,7 +235,7 @@ def _choose(
         if _distance(best, asked) <= tolerance * asked * (1 + 1e-9):
             chosen[best.name] = best
         else:
-            missed.append(Unmatched(request.label, asked, best.nominal_kbps, best.name))
+            missed.append(_unmatched(request, asked, best))
     return tuple(chosen.values()), missed
 
 
@@ -255,20 +244,35 @@ def _distance(point: OperatingPoint, asked: float) -> float:
     return math.inf if math.isnan(difference) else difference
 
 
-def _absent(metric: Metric) -> Absent | None:
-    try:
-        metric.check()
-    except Unavailable as error:
-        return Absent(metric.name, error.reason, error.remedy)
-    return None
+def _unmatched(request: Request, asked: float, nearest: OperatingPoint) -> LeftOut:
+    if math.isnan(nearest.nominal_kbps):
+        reason = f"it has no known rate to compare with {asked:g} kbit/s"
+        return LeftOut("rate", request.label, reason, f"declare it, e.g. {request.spec}@{asked:g}")
+    return LeftOut(
+        "rate",
+        request.label,
+        f"no point near {asked:g} kbit/s, its nearest has {nearest.nominal_kbps:g}",
+        f"name that one, {request.spec}@{nearest.name}, or give a wider --tolerance",
+    )
 
 
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return "unreadable"
+def _metrics(names: Sequence[str]) -> tuple[tuple[Metric, ...], tuple[LeftOut, ...]]:
+    """Return the metrics to score with, and which of them cannot score here or could not even be made."""
+    scored: list[Metric] = []
+    absent: list[LeftOut] = []
+    for name in dict.fromkeys(names):
+        try:
+            if name in COLUMNS:
+                raise ContractBroken(f"metric {name!r}: a column of every record has this name")
+            metric = registry.metric(name)
+            scored.append(metric)
+            contract.check_here(metric)
+        except Unavailable as error:
+            absent.append(LeftOut("metric", name, error.reason, error.remedy))
+    if not scored:
+        why = f"no metric can score: {absent[0].reason}; {absent[0].remedy}" if absent else "no metric given"
+        raise InvalidInput(f"{why}; name one or more, e.g. --metrics stoi,pesq-wb")
+    return tuple(scored), tuple(absent)
 
 
 def _key(utterance: str, digest: str, signature: str, point: OperatingPoint, metrics: list[str]) -> str:
@@ -282,6 +286,5 @@ def require_something(plan: Plan) -> None:
     """Raise in one line where a plan has nothing to run, with the first reason."""
     if plan.contestants:
         return
-    reasons = [f"{item.name}: {item.reason}; {item.remedy}" for item in plan.unavailable]
-    reasons += [str(item) for item in plan.unmatched]
+    reasons = [str(item) for item in plan.left_out if item.kind != "metric"]
     raise CodecBenchError("nothing to run: " + " | ".join(reasons))

@@ -2,27 +2,30 @@
 
 `concurrent.futures.ProcessPoolExecutor` breaks as a whole when a worker dies and cannot say whose task it
 was.  Here every worker has a thread and a pipe of its own: the thread hands over a task, waits for the answer
-or for the process to end, and starts another process when it did.  That also gives each task its time limit.
+or for the process to end, and starts another process when it did.  That also gives each task its limits of
+time and memory.
 
 Workers are started by ``spawn`` (a forked torch may hang) with one thread for every numerical library.
 """
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
-import pickle
 import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from codecbench.errors import CodecBenchError
+from codecbench.run.child import block_stop_signals, kill_group, work
+from codecbench.run.patience import Limits, OnSlow, OverMemory, Patience, TimedOut
 
 ONE_THREAD = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -39,10 +42,6 @@ class WorkerDied(CodecBenchError):
     """A worker process ended in the middle of a task: a crash, or the system killed it."""
 
 
-class TimedOut(CodecBenchError):
-    """A task took longer than allowed; its worker was ended."""
-
-
 def cores() -> int:
     """Return the cores this process may use: in a container or under ``taskset`` not all there are."""
     if hasattr(os, "sched_getaffinity"):
@@ -57,19 +56,22 @@ class WorkerPool(Executor):
     ----------
     workers : int
         Number of processes; each starts with its first task.
-    timeout_s : float or None
-        Longest time for one task, loading codecs and metrics included.
+    limits : Limits or None
+        What one task may take.
+    on_slow : callable
+        Told, in a thread of the pool, of a task that takes long; see `codecbench.run.patience`.
 
     Notes
     -----
-    A future raises `WorkerDied` or `TimedOut` besides what its function raised.  Leaving the context with an
-    exception ends the workers at once.
+    A future raises `WorkerDied`, `TimedOut` or `OverMemory` besides what its function raised.  Leaving the
+    context with an exception ends the workers at once.
     """
 
-    def __init__(self, workers: int, timeout_s: float | None = None) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, workers: int, limits: Limits | None = None, on_slow: OnSlow = lambda *_: None) -> None:
+        self.limits = limits or Limits()
+        self.on_slow = on_slow
+        self.stop = threading.Event()
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
         self._started = False
         self._closed = False
@@ -90,7 +92,7 @@ class WorkerPool(Executor):
         """End the workers, after their queued tasks unless these are cancelled."""
         self._closed = True
         if cancel_futures:
-            self._stop.set()
+            self.stop.set()
         for _ in self._threads:
             self._queue.put(None)
         if wait and self._started:
@@ -101,27 +103,38 @@ class WorkerPool(Executor):
         self.shutdown(wait=True, cancel_futures=kind is not None)
 
     def _serve(self) -> None:
-        _block_interrupts()
+        block_stop_signals()
         worker: _Worker | None = None
         while (item := self._queue.get()) is not None:
             future, function, arguments = item
-            if self._stop.is_set():
+            if self.stop.is_set():
                 future.cancel()
             if not future.set_running_or_notify_cancel():
                 continue
-            try:
-                worker = worker or _Worker()
-                succeeded, value = worker.run(function, arguments, self._timeout_s, self._stop)
-            except (WorkerDied, TimedOut) as error:
-                worker, succeeded, value = None, False, error
-            except Exception as error:
-                succeeded, value = False, error
+            succeeded, value, worker = self._run(worker, function, arguments)
             if succeeded:
                 future.set_result(value)
             else:
                 future.set_exception(value)
         if worker:
             worker.end()
+
+    def _run(
+        self, worker: _Worker | None, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> tuple[bool, Any, _Worker | None]:
+        """Return whether a call succeeded, its result or exception, and the worker for the next one."""
+        try:
+            worker = worker or _Worker()
+            return *worker.run(function, arguments, self), worker
+        except OverMemory as error:
+            if worker is not None and worker.used:
+                # Earlier tasks may have left the memory taken: this one is measured in a process of its own.
+                return self._run(None, function, arguments)
+            return False, error, None
+        except (WorkerDied, TimedOut) as error:
+            return False, error, None
+        except Exception as error:
+            return False, error, worker
 
 
 class _Worker:
@@ -132,67 +145,50 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process: BaseProcess = context.Process(target=work, args=(theirs,), daemon=True)
         with _one_thread_each():
             self._process.start()
         theirs.close()
+        self.used = False
+        # At exit multiprocessing asks its processes to end and waits; ours do not listen.
+        atexit.register(self._kill)
 
     def run(
-        self,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        timeout_s: float | None,
-        stop: threading.Event,
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], pool: WorkerPool
     ) -> tuple[bool, Any]:
         """Return whether the call succeeded, and its result or exception."""
+        patience = Patience(arguments, pool.on_slow)
         try:
             self._connection.send((function, arguments))
-            left = timeout_s
             while not wait([self._connection, self._process.sentinel], self._POLL_S):
-                left = None if left is None else left - self._POLL_S
-                if stop.is_set():
+                if pool.stop.is_set():
                     self._process.kill()
-                elif left is not None and left <= 0:
-                    self._process.kill()
-                    self._process.join()
-                    raise TimedOut(f"took longer than {timeout_s:g} s; raise --timeout")
+                pool.limits.check(self._process, patience.spent_s())
             if self._connection.poll():
                 answer: tuple[bool, Any] = self._connection.recv()
+                self.used = True
                 return answer
         except (EOFError, BrokenPipeError, ConnectionResetError):
             pass
-        self._process.join()
+        except (TimedOut, OverMemory):
+            self._kill()
+            raise
+        self._process.join(1.0)
+        self._kill()
         raise WorkerDied(f"worker died ({_cause(self._process.exitcode)})")
 
     def end(self) -> None:
         """Let the process finish: the end of the pipe is its signal."""
         self._connection.close()
         self._process.join()
+        self._kill()
 
-
-def _work(connection: Connection) -> None:
-    """Answer calls until the pipe ends, which it also does when the coordinator is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while True:
-        try:
-            function, arguments = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            connection.send(_answer(function, arguments))
-        except OSError:
-            return
-
-
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-    try:
-        return True, function(*arguments)
-    except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes: would it survive the pipe?
-        except Exception:
-            return False, RuntimeError(f"{type(error).__name__}: {error}")
-        return False, error
+    def _kill(self) -> None:
+        """End the process and all that it started."""
+        atexit.unregister(self._kill)
+        kill_group(self._process)
+        self._process.kill()
+        self._process.join()
 
 
 def _cause(exitcode: int | None) -> str:
@@ -204,12 +200,6 @@ def _cause(exitcode: int | None) -> str:
         name = "unknown"
     hint = ", perhaps out of memory" if name == "SIGKILL" else ""
     return f"signal {-exitcode}, {name}{hint}"
-
-
-def _block_interrupts() -> None:
-    """Leave Ctrl-C to the main thread; processes started from this thread inherit the block."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Compute the missing cells of a plan and append each record the moment it exists.
 
+A codec's lag at a point is settled on the way, see `codecbench.run.settle`.
+
 The runner knows an executor and a store, nothing of codecs.  Only it writes the store.
 """
 
@@ -9,12 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from codecbench.alignment import IN_TIME
 from codecbench.errors import CodecBenchError, StorageError
 from codecbench.run.cell import UNAVAILABLE, Outcome, Task, compute, failed, reason
 from codecbench.run.plan import Cell, Plan
 from codecbench.run.pool import WorkerDied
+from codecbench.run.settle import Delays, unsettled
 from codecbench.store.records import Record
 from codecbench.store.store import Store
 
@@ -30,9 +34,13 @@ AHEAD = 2
 
 @dataclass
 class Summary:
-    """What a run did.  ``busy_s`` is the time in codecs and metrics, summed over workers."""
+    """What a run did.  ``busy_s`` is the time in codecs and metrics, summed over workers.
+
+    ``rescored`` cells were computed, here or before, with another lag undone than their codec's turned out.
+    """
 
     computed: int = 0
+    rescored: int = 0
     failed: int = 0
     busy_s: float = 0.0
     wall_s: float = 0.0
@@ -77,6 +85,8 @@ def run(
     executor: Executor,
     slots: int = 1,
     on_record: Callable[[Record], None] = lambda _: None,
+    *,
+    stored: Iterable[Task] = (),
 ) -> Summary:
     """Compute tasks and append their records.
 
@@ -92,6 +102,8 @@ def run(
         How many cells the executor computes at once; twice as many are handed out.
     on_record : callable
         Told of each record after it is stored.
+    stored : iterable of Task
+        Those whose records exist; they are scored again only where the lag of their codec has moved.
 
     Raises
     ------
@@ -102,13 +114,16 @@ def run(
     """
     begin = time.perf_counter()
     summary = Summary()
-    waiting = deque(_Job(task) for task in tasks)
+    delays = Delays(store)
+    tasks = list(tasks)
+    whole = [*stored, *tasks]
+    waiting = deque(_Job(task) for task in tasks) or _to_settle(whole, store, delays)
     pending: dict[Future[Outcome], _Job] = {}
     try:
         while waiting or pending:
             while waiting and len(pending) < AHEAD * slots:
                 job = waiting.popleft()
-                pending[executor.submit(compute, job.task)] = job
+                pending[executor.submit(compute, _informed(job.task, delays))] = job
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 job = pending.pop(future)
@@ -117,15 +132,36 @@ def run(
                     waiting.appendleft(job)
                     continue
                 store.append(outcome.record)
-                summary.computed += 1
-                summary.failed += outcome.record["status"] == "failed"
-                summary.busy_s += outcome.busy_s
+                delays.add(outcome.record)
+                _count(summary, job.task, outcome)
                 on_record(outcome.record)
+            if not waiting and not pending:
+                waiting = _to_settle(whole, store, delays)
     finally:
         for future in pending:
             future.cancel()
         summary.wall_s = time.perf_counter() - begin
     return summary
+
+
+def _to_settle(tasks: Iterable[Task], store: Store, delays: Delays) -> deque[_Job]:
+    return deque(_Job(task) for task in unsettled(tasks, store, delays))
+
+
+def _informed(task: Task, delays: Delays) -> Task:
+    """Return a task that knows the delay to undo: the settled one, the one expected of its codec, none."""
+    if task.known is not None or task.align == "file":
+        return task
+    if task.align == "none":
+        return replace(task, delay=IN_TIME)
+    return replace(task, delay=delays.expected(task.cell.codec, task.cell.point.name))
+
+
+def _count(summary: Summary, task: Task, outcome: Outcome) -> None:
+    summary.computed += task.known is None
+    summary.rescored += task.known is not None
+    summary.failed += outcome.record["status"] == "failed"
+    summary.busy_s += outcome.busy_s
 
 
 def _outcome(future: Future[Outcome], job: _Job) -> Outcome | None:

@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from codecbench import audio, registry
+from codecbench import audio, calls, contract, registry
 from codecbench.codec import Codec, Wave
 from codecbench.errors import CodecBenchError
+from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run.plan import Cell
 
@@ -60,8 +61,8 @@ def open_codec(cell: Cell, device: str) -> Codec:
 
     def make() -> Codec:
         codec = registry.codec(cell.spec)
-        _same(codec.signature(), cell.signature, f"codec {cell.codec!r}")
-        codec.open(device)
+        _same(contract.signature(codec), cell.signature, f"codec {cell.codec!r}")
+        calls.open_codec(codec, device)
         _warm_up(codec, cell)
         return codec
 
@@ -76,8 +77,9 @@ def open_metric(metric: Metric) -> Metric:
     """Return the metric, opened in this process; raises what its `check` or `open` raised."""
 
     def make() -> Metric:
-        metric.check()
-        metric.open()
+        contract.check_here(metric)
+        with guarded(loading=True):
+            metric.open()
         return metric
 
     return _once(_held.metrics, metric.signature(), make)
@@ -106,4 +108,5 @@ def _warm_up(codec: Codec, cell: Cell) -> None:
     """Code one second before a codec's first timed cell; what it raises, the cell will raise again."""
     rate_hz = codec.info.sample_rate_hz
     with suppress(Exception):
-        codec.decode(codec.encode(at(cell, rate_hz)[:rate_hz], cell.point), cell.point)
+        coded, _ = calls.encode(codec, at(cell, rate_hz)[:rate_hz], cell.point)
+        calls.decode(codec, coded, cell.point)

@@ -1,4 +1,4 @@
-"""What a run was: signatures, dataset, machine, versions.  It decides whether two runs may share a folder."""
+"""Run manifest: signatures, dataset, machine, versions; it decides which runs may be put together."""
 
 from __future__ import annotations
 
@@ -8,43 +8,61 @@ from typing import Any
 
 from codecbench.errors import InvalidInput
 
-FORMAT = 1
+FORMAT = 2
 
 Manifest = dict[str, Any]
 
 
+def differences(there: Manifest, here: Manifest) -> list[str]:
+    """Say why results of two runs must not stand side by side; an empty list where they may.
+
+    They must be of the same speech, and what both hold must have been made by the same codecs and metrics,
+    codecs on the same kind of device.
+    """
+    found = []
+    if there["dataset"]["revision"] != here["dataset"]["revision"]:
+        told = (f"{data['name']!r} ({data['revision'][:12]})" for data in (there["dataset"], here["dataset"]))
+        found.append("different speech by hash: dataset {} there, {} here".format(*told))
+    for group in ("codecs", "metrics"):
+        for name in sorted(there[group].keys() & here[group].keys()):
+            was, now_is = there[group][name]["signature"], here[group][name]["signature"]
+            if was != now_is:
+                found.append(f"{group.removesuffix('s')} {name} has the signature {was} there, {now_is} here")
+    if there["codecs"].keys() & here["codecs"].keys() and there["device"] != here["device"]:
+        found.append(f"device {there['device']} there, {here['device']} here")
+    return found
+
+
 def check_same(old: Manifest, new: Manifest, out: Path) -> None:
-    """Refuse to mix results that do not compare.
+    """Refuse to continue a folder's run with one that does not compare.
+
+    Besides `differences`, a folder has one device and one list of metrics: every record has all its scores.
 
     Raises
     ------
     InvalidInput
         Naming what differs between the folder's run and this one.
     """
-    differences = []
-    if old["dataset"]["revision"] != new["dataset"]["revision"]:
-        differences.append(
-            f"dataset {old['dataset']['name']!r} there ({old['dataset']['revision'][:12]}), "
-            f"{new['dataset']['name']!r} here ({new['dataset']['revision'][:12]})"
-        )
-    if old["device"] != new["device"]:
-        differences.append(f"device {old['device']} there, {new['device']} here")
+    found = differences(old, new)
+    if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
+        found.append(f"device {old['device']} there, {new['device']} here")
+    there, here = old.get("align", "codec"), new.get("align", "codec")
+    if there != here:
+        found.append(f"the lag undone is that of each {there} there, of each {here} here")
     if list(old["metrics"]) != list(new["metrics"]):
-        differences.append(f"metrics {','.join(old['metrics'])} there, {','.join(new['metrics'])} here")
-    for group in ("codecs", "metrics"):
-        for name in old[group].keys() & new[group].keys():
-            there, here = old[group][name]["signature"], new[group][name]["signature"]
-            if there != here:
-                differences.append(f"{group.removesuffix('s')} {name} was {there}, is {here}")
-    if differences:
+        found.append(f"metrics {','.join(old['metrics'])} there, {','.join(new['metrics'])} here")
+    if found:
         raise InvalidInput(
-            f"{out} holds a run that does not compare with this one: {'; '.join(sorted(differences))}; "
+            f"{out} holds a run that does not compare with this one: {'; '.join(found)}; "
             "choose another --out, or delete the old run with --overwrite"
         )
 
 
 def merge(old: Manifest | None, new: Manifest) -> Manifest:
-    """Return the manifest of a folder after another run into it: codecs, points and utterances of both."""
+    """Return the manifest of two runs that compare: codecs, points, metrics and utterances of both.
+
+    All else (machine, command, times) is the new one's, except the start, and so is what both hold.
+    """
     if old is None:
         return new
     merged = dict(new)
@@ -53,6 +71,7 @@ def merge(old: Manifest | None, new: Manifest) -> Manifest:
         points = {point["name"]: point for point in old["codecs"].get(label, entry)["points"]}
         points |= {point["name"]: point for point in entry["points"]}
         merged["codecs"][label] = {**entry, "points": list(points.values())}
+    merged["metrics"] = {**old["metrics"], **new["metrics"]}
     before = {item["id"]: item for item in old["utterances"]}
     utterances = before | {
         item["id"]: {**item, "audio": item["audio"] or before.get(item["id"], item)["audio"]}
@@ -60,14 +79,33 @@ def merge(old: Manifest | None, new: Manifest) -> Manifest:
     }
     merged["utterances"] = [utterances[key] for key in sorted(utterances)]
     merged["dataset"] = {**new["dataset"], "n": len(utterances)}
-    settled = {*new["codecs"], *(item["codec"] for item in new["unavailable"])}
-    merged["unavailable"] = [item for item in old["unavailable"] if item["codec"] not in settled]
-    merged["unavailable"] += new["unavailable"]
-    merged["unmatched"] = [item for item in old["unmatched"] if item not in new["unmatched"]] + new[
-        "unmatched"
-    ]
+    merged["left_out"] = [item for item in old["left_out"] if not _settled(item, new)] + new["left_out"]
     merged["started"] = old["started"]
     return merged
+
+
+def _settled(left_out: Manifest, new: Manifest) -> bool:
+    """Say whether a newer run has tried again what an older one had to leave out."""
+    if left_out["kind"] == "rate":
+        return left_out in new["left_out"]
+    tried = {item["name"] for item in new["left_out"] if item["kind"] == left_out["kind"]}
+    return left_out["name"] in {*new[f"{left_out['kind']}s"], *tried}
+
+
+def current(manifest: Manifest) -> Manifest:
+    """Return a manifest in today's format; format 1 told apart what was left out."""
+    return _from_format_1(manifest) if manifest["format"] == 1 else manifest
+
+
+def _from_format_1(manifest: Manifest) -> Manifest:
+    left_out = [
+        {"kind": "codec", "name": item["codec"], "reason": item["reason"], "remedy": item["remedy"]}
+        for item in manifest.pop("unavailable")
+    ]
+    for item in manifest.pop("unmatched"):
+        reason = f"no point near {item['asked_kbps']:g} kbit/s, its nearest is {item['nearest_point']}"
+        left_out.append({"kind": "rate", "name": item["codec"], "reason": reason, "remedy": ""})
+    return {**manifest, "format": FORMAT, "left_out": left_out}
 
 
 def now() -> str:

@@ -1,23 +1,26 @@
 """One record a cell: its fields, and its line in ``records.jsonl``.
 
 A record is a JSON object on one line; missing values are null, never NaN.  Scores stand in ``scores`` (after
-undoing the measured lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.
+undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.  ``lag_ms``,
+``inverted`` and ``lag_note`` are what the utterance itself showed; ``settled_lag_ms`` and
+``settled_inverted`` what was undone for ``scores``.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
+from codecbench.fields import Wrong, parse_json
 from codecbench.store.layout import RECORDS
+from codecbench.store.schema import record_of, unpack_codes
 
 Record = dict[str, Any]
 TIMINGS = frozenset({"encode_s", "decode_s", "rtf_encode", "rtf_decode"})
@@ -27,11 +30,15 @@ MEASURED = (
     "payload_bytes", "container_bytes", "payload_kbps", "container_kbps", "lag_ms", "delay_ms",
     "encode_s", "decode_s", "rtf_encode", "rtf_decode",
 )  # fmt: skip
+ALIGNMENT = ("inverted", "lag_note", "settled_lag_ms", "settled_inverted")
+"""What else is known of how decoded speech lies in time; records before it was kept lack these fields."""
 FIELDS = (
     "key", "utterance", "speaker", "seconds", "codec", "point", "nominal_kbps", "status", "error",
-    *MEASURED, "codes", "audio",
+    *MEASURED, *ALIGNMENT, "codes", "audio",
 )  # fmt: skip
+_TIMING = ("codec", "point", "utterance", "status", "lag_ms", *ALIGNMENT)
 _NESTED = ("scores", "raw_scores", "reasons")
+_CHECK = record_of(MEASURED)
 
 
 def read_records(out: Path) -> Iterator[Record]:
@@ -71,6 +78,11 @@ def essence(record: Record) -> Record:
     return {name: record[name] for name in ("status", "audio", "reasons")}
 
 
+def timing(record: Record) -> Record:
+    """Return how decoded speech lies in time, and which lag was undone for its scores."""
+    return {name: record.get(name) for name in _TIMING}
+
+
 def encode_codes(codes: Codes) -> dict[str, Any]:
     """Return tokens [F, T] as JSON: shape, dtype and base64 of the zlib-compressed little-endian integers."""
     dtype = "uint16" if codes.size == 0 or int(codes.max()) < 1 << 16 else "uint32"
@@ -80,15 +92,16 @@ def encode_codes(codes: Codes) -> dict[str, Any]:
 
 def decode_codes(value: Mapping[str, Any]) -> Codes:
     """Return the tokens that `encode_codes` stored, int64 [F, T]."""
-    raw = zlib.decompress(base64.b64decode(value["data"]))
-    values = np.frombuffer(raw, np.dtype(value["dtype"]).newbyteorder("<"))
+    values = np.frombuffer(unpack_codes(value), np.dtype(value["dtype"]).newbyteorder("<"))
     return values.astype(np.int64).reshape(value["shape"])
 
 
 def _parse(line: bytes, path: Path, number: int) -> Record:
     try:
-        record = json.loads(line)
-        _ = record["key"], essence(record)
-    except (ValueError, KeyError, TypeError):
-        raise InvalidInput(f"{path}: line {number} is not a record; delete that line and run again") from None
-    return dict(record)
+        record = parse_json(line)
+        _CHECK(record, "")
+    except Wrong as error:
+        raise InvalidInput(
+            f"{path}: line {number} is not a record; delete that line and run again ({error})"
+        ) from None
+    return cast(Record, record)

@@ -1,4 +1,4 @@
-"""Results on disk: records appended whole or not at all, a manifest replaced atomically, one writer.
+"""Results store: records appended whole or not at all, a manifest replaced atomically, one writer.
 
 A run's folder holds ``records.jsonl`` (one JSON object a cell), ``manifest.json`` (what was run, see
 `codecbench.store.manifest`), ``table.csv`` and ``audio/``.  `Store` writes it, `load_run` reads it into a
@@ -12,13 +12,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
+from codecbench.fields import Wrong, read_json
 from codecbench.files import unwritable, write_all, write_atomically
 from codecbench.lock import Lock
+from codecbench.store import schema
 from codecbench.store.layout import MANIFEST, RECORDS
+from codecbench.store.manifest import FORMAT, Manifest, current
 from codecbench.store.records import (
     FIELDS,
     MEASURED,
@@ -28,10 +31,14 @@ from codecbench.store.records import (
     flat,
     metric_columns,
     read_records,
+    timing,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_RECORD_HEAD = b'{"key":'
+"""How each line of records begins."""
 
 
 class Store:
@@ -66,7 +73,10 @@ class Store:
         try:
             self._file = self._path.open("ab", buffering=0)
             self.repaired_bytes = self._repair()
-            self._known = {record["key"]: essence(record) for record in read_records(out)}
+            self._known: dict[str, Record] = {}
+            self._timings: dict[str, Record] = {}
+            for record in read_records(out):
+                self._remember(record)
         except OSError as error:
             self._lock.release()
             raise unwritable(self._path, error) from None
@@ -95,6 +105,10 @@ class Store:
         """Return status, audio and reasons of the last record of a cell, or None."""
         return self._known.get(key)
 
+    def timings(self) -> Mapping[str, Record]:
+        """Return how decoded speech lies in time by cell, see `codecbench.store.records.timing`."""
+        return self._timings
+
     def records(self) -> Iterator[Record]:
         """Yield every stored record in the order of writing."""
         return read_records(self.out)
@@ -115,7 +129,7 @@ class Store:
         except OSError as error:
             os.ftruncate(self._file.fileno(), before)
             raise unwritable(self._path, error, kept=len(self._known)) from None
-        self._known[record["key"]] = essence(record)
+        self._remember(record)
 
     def manifest(self) -> dict[str, Any] | None:
         """Return the folder's manifest, or None where no run has begun."""
@@ -125,9 +139,18 @@ class Store:
         """Replace the manifest atomically."""
         write_atomically(self.out / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
 
+    def _remember(self, record: Record) -> None:
+        self._known[record["key"]] = essence(record)
+        self._timings[record["key"]] = timing(record)
+
     def _repair(self) -> int:
         """Cut an incomplete last line, left by a kill during a write; return its length in bytes."""
         with self._path.open("rb+") as file:
+            head = file.read(len(_RECORD_HEAD))
+            if not _RECORD_HEAD.startswith(head):
+                raise InvalidInput(
+                    f"{self._path}: not records of a run; move it away or choose another --out"
+                )
             size = file.seek(0, os.SEEK_END)
             whole = _end_of_last_line(file, size)
             if whole < size:
@@ -151,11 +174,15 @@ class Run:
         record, and for every metric ``<metric>`` (score after alignment), ``raw:<metric>`` and
         ``reason:<metric>``; missing scores are NaN, missing reasons None.  ``codes`` holds what
         `codecbench.store.records.decode_codes` takes.
+    ours : frozenset of str
+        Codecs that are the reader's own, by label; what is compared is set off from the others.  A stored run
+        says nothing of it.
     """
 
     out: Path
     manifest: dict[str, Any]
     records: pd.DataFrame
+    ours: frozenset[str] = frozenset()
 
     @property
     def metrics(self) -> list[str]:
@@ -167,13 +194,19 @@ class Run:
         """The rows of cells that gave no decoded speech; ``error`` says why."""
         return self.records[self.records["status"] == "failed"]
 
+    @property
+    def unscored(self) -> list[str]:
+        """Metrics that scored no decoded utterance at all."""
+        decoded = self.records[self.records["status"] == "ok"]
+        return [metric for metric in self.metrics if len(decoded) and decoded[metric].isna().all()]
+
     def codes(self, codec: str, point: str) -> list[Codes]:
         """Return the tokens of all utterances of one codec at one point, int64 [F, T] each."""
         rows = self.records[(self.records["codec"] == codec) & (self.records["point"] == point)]
         return [decode_codes(value) for value in rows["codes"] if isinstance(value, dict)]
 
 
-def load_run(out: Path) -> Run:
+def load_run(out: str | Path) -> Run:
     """Read a run's folder; it may still be written to, a torn last line is left out.
 
     Raises
@@ -181,24 +214,31 @@ def load_run(out: Path) -> Run:
     InvalidInput
         If the folder holds no run, or one of another format.
     """
+    out = Path(out)
     manifest = read_manifest(out)
     return Run(out, manifest, frame(read_records(out), manifest))
 
 
-def read_manifest(out: Path) -> dict[str, Any]:
-    """Read and check ``manifest.json``; raises `InvalidInput` where there is none of this format."""
-    path = out / MANIFEST
+def read_manifest(out: Path) -> Manifest:
+    """Read and check ``manifest.json``; raises `InvalidInput` where there is none that can be used."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(
+            out / MANIFEST, _check_manifest, f"a manifest of format {FORMAT}",
+            "use the codecbench version that wrote it, or run again",
+        )  # fmt: skip
     except (FileNotFoundError, NotADirectoryError):
         raise InvalidInput(
             f"{out}: no run here ({MANIFEST} is missing); give the --out folder of a run"
         ) from None
-    except (OSError, ValueError) as error:
-        raise InvalidInput(f"{path}: cannot be read as JSON ({error}); restore it or run again") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != 1:
-        raise InvalidInput(f"{path}: not a manifest of format 1; use the codecbench version that wrote it")
-    return manifest
+    return current(cast(Manifest, found))
+
+
+def _check_manifest(value: object, where: str) -> None:
+    schema.manifest(value, where)
+    assert isinstance(value, dict)
+    for name in value["metrics"]:
+        if name in FIELDS:
+            raise Wrong(f"the field 'metrics.{name}' is called like a field of a record")
 
 
 def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFrame:
@@ -228,7 +268,7 @@ def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFram
     rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
     table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
     scores = [column for metric in metrics for column in (metric, f"raw:{metric}")]
-    numeric = ["seconds", "nominal_kbps", *MEASURED, *scores]
+    numeric = ["seconds", "nominal_kbps", *MEASURED, "settled_lag_ms", *scores]
     return table.astype(dict.fromkeys(numeric, "float64"))
 
 

@@ -1,1 +1,1 @@
-"""Checks of metrics, and the signals for them."""
+"""Checks of codecs and metrics, for the authors of plugins too, and the signals for them."""

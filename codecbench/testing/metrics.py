@@ -2,49 +2,27 @@
 
 Every metric scores speech-like signals made by `metrics.synthetic`: a pair of identical signals, one with
 noise and one band-limited (golden values), the noisy pair swapped, a delay of 100 ms, silence, and a NaN
-sample.  The expected values lie in ``metrics/golden.json``; metrics of other packages, which are not in it,
-get the checks that need no value.
+sample.  The expected values stand on the metric's class (`codecbench.metric.Golden`); a metric without them
+gets the checks that need no value.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 
-from codecbench import audio, registry
+from codecbench import audio, calls, contract, registry
 from codecbench.codec import Wave
-from codecbench.errors import Unavailable, Unscorable
-from codecbench.metric import Metric
+from codecbench.errors import ContractBroken, Unavailable, Unscorable, told
+from codecbench.guard import guarded
+from codecbench.metric import Golden, Metric
 from codecbench.testing import signals
+from codecbench.testing.results import CheckResult, Measurement
 
 UNSCORABLE = "unscorable"
-
-Measurement = float | str
-"""A score, or why there is none."""
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One check of one metric.
-
-    ``passed`` is None where the metric cannot run here; ``measured`` then says why.  ``tolerance`` is None
-    where the expectation is not a number.
-    """
-
-    metric: str
-    check: str
-    expected: Measurement
-    measured: Measurement
-    tolerance: float | None
-    passed: bool | None
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -77,19 +55,33 @@ def selftest(metric_names: Iterable[str] | None = None) -> list[CheckResult]:
         If a name is unknown.
     """
     names = registry.names(registry.METRICS) if metric_names is None else metric_names
-    return [result for name in names for result in check_metric(registry.metric(name))]
+    return [result for name in names for result in _check_named(name)]
+
+
+def _check_named(name: str) -> Iterator[CheckResult]:
+    start = time.perf_counter()
+    try:
+        metric = registry.metric(name)
+    except ContractBroken as error:
+        yield CheckResult(name, "contract", "can enter a run", str(error), None, False, _since(start))
+    except Unavailable as error:
+        yield CheckResult(name, "available", "can run here", str(error), None, None, _since(start))
+    else:
+        yield from check_metric(metric)
 
 
 def check_metric(metric: Metric) -> Iterator[CheckResult]:
     """Run the checks of one metric."""
     start = time.perf_counter()
     try:
-        metric.check()
-        metric.open()
-    except Unavailable as error:
-        yield CheckResult(metric.name, "available", "can run here", str(error), None, None, _since(start))
+        contract.check_here(metric)
+        with guarded(loading=True):
+            metric.open()
+    except Exception as error:
+        here = None if isinstance(error, Unavailable) else False
+        yield CheckResult(metric.name, "available", "can run here", told(error), None, here, _since(start))
         return
-    for check in checks(metric, golden().get(metric.name, {})):
+    for check in checks(metric):
         start = time.perf_counter()
         measured = check.measure()
         passed = check.accepts(measured)
@@ -98,26 +90,12 @@ def check_metric(metric: Metric) -> Iterator[CheckResult]:
         )
 
 
-@cache
-def golden() -> Mapping[str, Mapping[str, Any]]:
-    """Return the expectations of each metric, by name."""
-    text = files("codecbench.metrics").joinpath("golden.json").read_text(encoding="utf-8")
-    metrics: Mapping[str, Mapping[str, Any]] = json.loads(text)["metrics"]
-    return metrics
-
-
-def checks(metric: Metric, expected: Mapping[str, Any]) -> Iterator[Check]:
-    """List the checks that apply to a metric, given its entry of ``golden.json``."""
+def checks(metric: Metric) -> Iterator[Check]:
+    """List the checks that apply to a metric; golden values only where its class has some."""
     speech = signals.speech_like()
     noisy = signals.with_noise(speech)
-    degraded = {"identity": speech, "noise": noisy, "band": signals.band_limited(speech)}
-    for name, deg in degraded.items():
-        if name in expected:
-            yield _value(metric, name, (speech, deg), expected[name], expected["tolerance"])
-    if "symmetric" in expected:
-        yield _swap(metric, speech, noisy, symmetric=expected["symmetric"], tolerance=expected["tolerance"])
-    if "delay" in expected:
-        yield _delay(metric, speech, *expected["delay"])
+    if metric.golden is not None:
+        yield from _golden(metric, metric.golden, speech, noisy)
     silence = np.zeros_like(speech)
     broken = speech.copy()
     broken[broken.size // 2] = np.nan
@@ -126,16 +104,25 @@ def checks(metric: Metric, expected: Mapping[str, Any]) -> Iterator[Check]:
     yield _refusal(metric, "nan", speech, broken)
 
 
+def _golden(metric: Metric, golden: Golden, speech: Wave, noisy: Wave) -> Iterator[Check]:
+    band = signals.band_limited(speech)
+    yield _value(metric, "identity", (speech, speech), golden.identity, golden.tolerance)
+    yield _value(metric, "noise", (speech, noisy), golden.noise, golden.tolerance)
+    yield _value(metric, "band", (speech, band), golden.band, golden.tolerance)
+    yield _swap(metric, speech, noisy, symmetric=golden.symmetric, tolerance=golden.tolerance)
+    yield _delay(metric, speech, *golden.delay)
+
+
 def measure(metric: Metric, ref: Wave, deg: Wave) -> Measurement:
     """Score a pair given at 16 kHz; ``unscorable`` where the metric refuses, the error where it fails."""
     pair = [audio.resample(wave, signals.RATE_HZ, metric.sample_rate_hz) for wave in (ref, deg)]
     try:
-        return metric(*pair)
+        return calls.score(metric, *pair)
     except Unscorable:
         return UNSCORABLE
     except Exception as error:
         # Whatever a library throws on this machine is a finding to report, not the end of the self-test.
-        return f"{type(error).__name__}: {error}"
+        return told(error)
 
 
 def _value(

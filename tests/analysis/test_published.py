@@ -14,7 +14,6 @@ from codecbench.analysis.published import (
     check_published,
     compared,
     load_published,
-    repository_folder,
 )
 from codecbench.analysis.results import Point, Result, Score
 from codecbench.errors import InvalidInput
@@ -124,8 +123,9 @@ def test_a_published_interval_is_the_band_also_of_an_unknown_metric():
     assert {flag.metric for flag in flags} == {"custom", "pesq-wb"}
 
 
-def test_a_folder_without_published_results_is_empty(tmp_path: Path):
-    assert load_published(tmp_path) == []
+def test_a_folder_without_published_results_is_refused(tmp_path: Path):
+    with pytest.raises(InvalidInput, match="name the folder that holds them"):
+        load_published(tmp_path)
 
 
 def test_an_installation_without_the_folder_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -133,7 +133,7 @@ def test_an_installation_without_the_folder_says_so(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(module, "__file__", str(tmp_path / "site" / "codecbench" / "published.py"))
     with pytest.raises(InvalidInput, match="name the folder that holds them"):
-        repository_folder()
+        load_published()
 
 
 def test_command_reports_a_folder_without_a_run(cli: Callable[..., Any], tmp_path: Path):

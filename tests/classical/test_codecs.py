@@ -112,7 +112,8 @@ def test_opus_agrees_with_the_other_decoder(clip: Wave) -> None:
         theirs = ffmpeg.decode("opus", packets.split(coded), 48_000, opus.HEADER)
         wave = resample(float_samples(theirs), 48_000, 16_000)[: clip.size]
         ours = codec.decode(coded, codec.point(name))
-        assert correlation(ours, shift(wave, lag(ours, wave, 16_000))) > 0.97
+        # Their delays differ by less than the lag's own resolution of some milliseconds.
+        assert max(correlation(ours, shift(wave, samples)) for samples in range(-48, 49)) > 0.97
 
 
 def test_opus_delay_grows_with_the_frame() -> None:

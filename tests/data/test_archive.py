@@ -249,3 +249,21 @@ def test_two_at_once_download_once(
     assert server.requests == [None]
     assert (tmp_path / "name" / "a.bin").read_bytes() == RANDOM
     assert "another process is downloading" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("offset", [8, 10, 26, 28, 30])
+def test_a_damaged_zip_is_one_line_wherever_it_is_hit(server: Server, tmp_path: Path, offset: int) -> None:
+    whole = _zip(("a.flac", b"x" * 50, 0))
+    directory = whole.index(b"PK\x01\x02")
+    for value in (0, 1, 9, 255):
+        damaged = bytearray(whole)
+        damaged[directory + offset] = value
+        server.content = bytes(damaged)
+        target = tmp_path / f"set-{value}"
+        try:
+            install(server.archive(), target)
+        except Unavailable as error:
+            assert "\n" not in str(error)
+            assert not target.exists()
+        else:
+            assert target.is_dir()

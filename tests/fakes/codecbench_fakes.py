@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,36 @@ from codecbench.metric import Metric
 
 LOUD = 0.9
 """A wave whose peak lies above this triggers the faults."""
+
+
+def take_down_or_hang(fault: str, detail: str) -> None:
+    """End the process, take its memory or never come back, where the fault is one of these."""
+    match fault:
+        case "exit":
+            os._exit(3)
+        case "segfault":
+            ctypes.string_at(0)
+        case "once":
+            marker = Path(detail.replace("|", "/"))
+            if not marker.exists():
+                marker.touch()
+                os._exit(3)
+        case "hang":
+            time.sleep(60)
+        case "hold":
+            # A call of C that keeps the interpreter's lock: no other Python thread runs meanwhile.
+            ctypes.PyDLL(None).sleep(60)
+        case "child":
+            subprocess.run(["sleep", "60"], check=True)
+        case "stubborn":
+            try:
+                time.sleep(60)
+            except KeyboardInterrupt:
+                time.sleep(60)
+        case "memory":
+            taken = np.ones(int(float(detail) * 1e9), np.uint8)
+            time.sleep(60)
+            del taken
 
 
 def info(name: str, **fields) -> CodecInfo:
@@ -101,20 +132,10 @@ class Faulty(Fake):
         coded = super().encode(wave, point)
         if np.abs(wave).max(initial=0) < LOUD:
             return coded
+        take_down_or_hang(self.fault, self.detail)
         match self.fault:
             case "raise":
                 raise RuntimeError("cannot\nencode this")
-            case "exit":
-                os._exit(3)
-            case "segfault":
-                ctypes.string_at(0)
-            case "once":
-                marker = Path(self.detail.replace("|", "/"))
-                if not marker.exists():
-                    marker.touch()
-                    os._exit(3)
-            case "hang":
-                time.sleep(60)
             case "length":
                 return Coded(coded.payload, wave.size - 1)
             case "packets":

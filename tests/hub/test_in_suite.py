@@ -51,7 +51,7 @@ def test_run_with_models_by_hand_and_one_that_is_missing(data, tmp_path, monkeyp
     assert status_of(arguments) == 0
     assert "run: codecbench weights fetch encodec" in capsys.readouterr().err
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert [entry["codec"] for entry in manifest["unavailable"]] == ["encodec"]
+    assert [(entry["kind"], entry["name"]) for entry in manifest["left_out"]] == [("codec", "encodec")]
     records = [json.loads(line) for line in (tmp_path / "out" / "records.jsonl").read_text().splitlines()]
     assert {record["codec"]: record["status"] for record in records} == dict.fromkeys(present, "ok")
     for record in records:

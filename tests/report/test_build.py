@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from codecbench.analysis import comparisons, results, runs
+from codecbench.analysis.lags import lags as lag_table
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput
 from codecbench.html import embed
@@ -37,12 +38,12 @@ def small(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def run(small: Path) -> Run:
-    return runs.load_runs([small])
+    return runs.load_runs([small], ["spc"])
 
 
 @pytest.fixture(scope="module")
 def built(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build([small], tmp_path_factory.mktemp("reports") / "r").parent
+    return build([small], tmp_path_factory.mktemp("reports") / "r", ours=["spc"]).parent
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -83,7 +84,7 @@ def test_the_folder_is_complete(built: Path) -> None:
 
 
 def test_a_second_build_gives_the_same_bytes(small: Path, built: Path, tmp_path: Path) -> None:
-    again = build([small], tmp_path / "r").parent
+    again = build([small], tmp_path / "r", ours=["spc"]).parent
     assert files_of(again) == files_of(built)
 
 
@@ -152,7 +153,7 @@ def test_hostile_names_stay_text(
     )
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["dataset"]["name"] = "<b>evil</b>"
-    manifest["unavailable"][0]["reason"] = "<script>alert(2)</script>"
+    manifest["left_out"][0]["reason"] = "<script>alert(2)</script>"
     (folder / "manifest.json").write_text(json.dumps(manifest))
     page = build([folder], tmp_path / "r")
     text = page.read_text(encoding="utf-8")
@@ -254,7 +255,7 @@ def test_failures_and_lags_are_all_told(run: Run) -> None:
     assert failed["reason"].str.contains("bad frame").all()
     missing = sum(int(run.records[f"reason:{metric}"].notna().sum()) for metric in run.manifest["metrics"])
     assert len(ledger) == len(failed) + missing
-    lags = comparisons.lags(run)
+    lags = lag_table(run)
     assert (lags["shifted"] == 0).all()
     assert set(lags["codec"]) == set(SMALL)
 
@@ -274,7 +275,7 @@ def test_figures_carry_their_data(run: Run) -> None:
 
 def test_every_codec_has_a_mark_of_its_own() -> None:
     names = ["pcm", *[f"codec{number}" for number in range(20)], "spc"]
-    drawn = marks(names)
+    drawn = marks(names, {"pcm"}, {"spc"})
     looks = {(mark.colour, mark.marker, str(mark.dashes)) for mark in drawn.values()}
     assert len(looks) == len(names)
     assert drawn["spc"].width > drawn["codec0"].width

@@ -51,7 +51,7 @@ def page_path(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "write_figures", lambda *_: [])
         patch.setattr(pictures, "write_pictures", lambda *_: [])
-        return build([run], folder / "r")
+        return build([run], folder / "r", ours=["spc"])
 
 
 class Watched:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from codecbench.data.folders import load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.metric import Metric
 from codecbench.run.plan import (
+    LeftOut,
     Plan,
     Request,
     make_plan,
@@ -116,20 +116,18 @@ def test_points(plan, codecs: str, options: dict, expected: list[str]) -> None:
 def test_unmatched_codecs_are_named_with_their_nearest_rate(plan) -> None:
     made = plan("fake,fake-8k", kbps=[50])
     assert points(made) == []
-    assert [(item.codec, item.asked_kbps, item.nearest_kbps) for item in made.unmatched] == [
-        ("fake", 50, 64),
-        ("fake-8k", 50, 32),
+    assert [(item.kind, item.name, item.reason) for item in made.left_out] == [
+        ("rate", "fake", "no point near 50 kbit/s, its nearest has 64"),
+        ("rate", "fake-8k", "no point near 50 kbit/s, its nearest has 32"),
     ]
-    with pytest.raises(CodecBenchError, match=r"fake has no point near 50 kbit/s; its nearest is 64 \(@64\)"):
+    with pytest.raises(CodecBenchError, match=r"fake is left out: no point near 50 kbit/s, .* fake@64, or"):
         require_something(made)
 
 
 def test_unavailable_codecs_are_named_and_the_others_run(plan) -> None:
     made = plan("fake-absent,fake")
     assert points(made) == ["fake@64", "fake@32"]
-    assert [(item.name, item.reason, item.remedy) for item in made.unavailable] == [
-        ("fake-absent", "its library is not here", "run: install it")
-    ]
+    assert made.left_out == (LeftOut("codec", "fake-absent", "its library is not here", "run: install it"),)
 
 
 @pytest.mark.parametrize(
@@ -202,14 +200,17 @@ def test_keys_change_with_all_that_changes_the_result(plan, folder: Path) -> Non
 def test_a_rate_nobody_knows_never_matches(plan, folder: Path) -> None:
     made = plan(f"folder:{folder}", kbps=[6])
     assert not made.contestants
-    assert math.isnan(made.unmatched[0].nearest_kbps)
-    assert str(made.unmatched[0]) == "folder:speech has no known rate to compare with 6 kbit/s"
+    (left_out,) = made.left_out
+    assert str(left_out) == (
+        "folder:speech is left out: it has no known rate to compare with 6 kbit/s; "
+        f"declare it, e.g. folder:{folder}@6"
+    )
 
 
 def test_a_plugin_that_cannot_be_imported_is_unavailable(plan) -> None:
     made = plan("fake-unimportable,fake")
     assert points(made) == ["fake@64", "fake@32"]
-    assert "No module named 'codecbench_fakes_missing'" in made.unavailable[0].reason
+    assert "No module named 'codecbench_fakes_missing'" in made.left_out[0].reason
 
 
 def test_points_survive_the_way_to_a_worker() -> None:

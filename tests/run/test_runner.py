@@ -8,14 +8,16 @@ import time
 from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from codecbench.data.folders import load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput, StorageError, Unavailable
 from codecbench.run.cell import Task
 from codecbench.run.executors import Serial, make_executor
+from codecbench.run.patience import Limits, OverMemory, TimedOut, resident_bytes
 from codecbench.run.plan import Plan, make_plan
-from codecbench.run.pool import ONE_THREAD, TimedOut, WorkerDied, WorkerPool, cores
+from codecbench.run.pool import ONE_THREAD, WorkerDied, WorkerPool, cores
 from codecbench.run.runner import missing, run
 from codecbench.store.records import without_timings
 from codecbench.store.store import Store
@@ -74,7 +76,7 @@ def test_a_worker_that_dies_once_gets_a_second_attempt(plan, tmp_path: Path) -> 
 
 
 def test_a_cell_that_takes_too_long_is_ended(plan, tmp_path: Path) -> None:
-    with WorkerPool(1, timeout_s=8) as pool:
+    with WorkerPool(1, Limits(timeout_s=8)) as pool:
         records = compute_all(plan("fake-faulty:hang@64"), tmp_path, pool)
     errors = [record["error"] for record in records.values() if record["error"]]
     assert errors == ["took longer than 8 s; raise --timeout"]
@@ -210,15 +212,45 @@ def test_leaving_with_an_error_ends_the_workers_at_once() -> None:
 
 
 def test_pool_ends_a_task_that_takes_too_long() -> None:
-    with WorkerPool(1, timeout_s=3) as pool, pytest.raises(TimedOut, match="longer than 3 s"):
+    with WorkerPool(1, Limits(timeout_s=3)) as pool, pytest.raises(TimedOut, match="longer than 3 s"):
         pool.submit(sleep, 60).result()
+
+
+LEFT: list[np.ndarray] = []
+
+
+def leave(gigabytes: float) -> int:
+    """Take memory, keep it, and be seen with it."""
+    LEFT.append(np.ones(int(gigabytes * 1e9), np.uint8))
+    time.sleep(0.5)
+    return os.getpid()
+
+
+def test_memory_left_by_earlier_tasks_is_not_held_against_the_next() -> None:
+    with WorkerPool(1, Limits(memory_gb=0.8)) as pool:
+        first = pool.submit(leave, 0.45).result()
+        assert pool.submit(leave, 0.01).result() == first
+        assert pool.submit(leave, 0.45).result() != first
+        with pytest.raises(OverMemory, match=r"took 0\.\d+ GB of memory, more than 0\.8; raise --memory"):
+            pool.submit(leave, 0.9).result()
+        assert pool.submit(identity, 5).result() == 5
+
+
+def test_memory_of_a_process_is_what_it_uses() -> None:
+    before = resident_bytes(os.getpid())
+    taken = np.ones(200_000_000, np.uint8)
+    reserved = np.empty(4_000_000_000, np.uint8)
+    assert resident_bytes(os.getpid()) - before == pytest.approx(taken.nbytes, rel=0.1)
+    assert reserved.nbytes > 1e9
+    assert resident_bytes(2**22 + 1) is None
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "error", "message"),
     [
         ("threads", {}, InvalidInput, "unknown executor 'threads'"),
-        ("serial", {"timeout_s": 5.0}, InvalidInput, "--timeout needs --executor processes"),
+        ("serial", {"limits": Limits(timeout_s=5.0)}, InvalidInput, "--timeout needs --executor processes"),
+        ("serial", {"limits": Limits(memory_gb=1)}, InvalidInput, "--memory needs --executor processes"),
         ("processes", {"scheduler": "tcp://x:1"}, InvalidInput, "--scheduler goes with --executor dask"),
         ("dask", {}, InvalidInput, "needs --scheduler ADDRESS"),
     ],

@@ -44,16 +44,12 @@ def record(key: str, **fields) -> dict:
 
 
 def manifest(**fields) -> dict:
-    return {
-        "format": 1,
-        "codecs": {
-            "pcm": {"points": [{"name": "256", "nominal_kbps": 256}]},
-            "opus": {"points": [{"name": "6", "nominal_kbps": 6}, {"name": "8", "nominal_kbps": 8}]},
-        },
-        "metrics": {"stoi": {}, "mcd": {}},
-        "utterances": [{"id": "u2"}, {"id": "u1"}],
-        **fields,
-    }
+    from made_up_runs import manifest_of  # a process of its own, see below, has this module alone
+
+    listed = [{"id": ident, "speaker": "s", "seconds": 1.5, "audio": None} for ident in ("u2", "u1")]
+    made = manifest_of(listed, ("pcm", "opus"), 2)
+    made["metrics"] = {name: made["metrics"][name] for name in ("stoi", "mcd")}
+    return {**made, **fields}
 
 
 def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
@@ -129,7 +125,7 @@ def test_a_full_disk_leaves_whole_records_only(tmp_path: Path, monkeypatch: pyte
                 store.append(record("b"))
         assert str(caught.value) == (
             f"cannot write {tmp_path / 'records.jsonl'}: No space left on device; free space or choose "
-            "another --out (1 records are stored; the same command continues)"
+            "another folder (1 records are stored; the same command continues)"
         )
         assert (tmp_path / "records.jsonl").read_bytes() == before
         assert "b" not in store
@@ -253,8 +249,8 @@ def test_a_run_still_being_written_can_be_read(tmp_path: Path) -> None:
     [
         (None, "no run here"),
         ("{", "cannot be read as JSON"),
-        ("[]", "not a manifest of format 1"),
-        ('{"format": 2}', "not a manifest of format 1"),
+        ("[]", "not a manifest of format 2"),
+        ('{"format": 2}', "not a manifest of format 2"),
     ],
 )
 def test_folders_without_a_run_are_named(tmp_path: Path, text: str | None, message: str) -> None:

@@ -15,6 +15,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from codecbench import registry
+
 METRICS: dict[str, tuple[str, str, bool, list[float | None]]] = {
     "stoi": ("STOI", "", True, [-1.0, 1.0]),
     "estoi": ("ESTOI", "", True, [-1.0, 1.0]),
@@ -27,7 +29,7 @@ METRICS: dict[str, tuple[str, str, bool, list[float | None]]] = {
 }
 CODECS: dict[str, tuple[str, list[float], float, int | None]] = {
     # label: kind, rates in kbit/s, efficiency (rate at which quality is halfway), parameters
-    "pcm": ("reference", [256.0], 0.1, None),
+    "pcm": ("anchor", [256.0], 0.1, None),
     "opus": ("classical", [6, 8, 12, 16, 24], 7.0, None),
     "codec2": ("classical", [0.7, 1.2, 1.6, 2.4, 3.2], 6.0, None),
     "lyra": ("neural", [3.2, 6, 9.2], 4.5, 3_000_000),
@@ -127,7 +129,7 @@ def degrade(wave: NDArray[np.float32], quality: float, rng: np.random.Generator)
 def manifest_of(listed: list[dict[str, Any]], codecs: tuple[str, ...], points: int) -> dict[str, Any]:
     """Return a manifest for these utterances and codecs."""
     return {
-        "format": 1, "codecbench": "0.1.0",
+        "format": 2, "codecbench": "0.1.0",
         "dataset": {"name": "made-up", "revision": "ab" * 32, "licence": "CC0-1.0", "synthetic": True,
                     "n": len(listed), "limit": None, "seed": 0},
         "codecs": {
@@ -135,7 +137,7 @@ def manifest_of(listed: list[dict[str, Any]], codecs: tuple[str, ...], points: i
                 "signature": f"{label}|fs:16000|lib:1.0",
                 "info": {"name": label, "description": f"The {label} codec", "version": "1.0", "sample_rate_hz": 16_000,
                          "licence": "BSD-3-Clause", "weights_licence": "", "kind": kind,
-                         "frame_rate_hz": 50.0 if kind != "reference" else None,
+                         "frame_rate_hz": 50.0 if kind != "anchor" else None,
                          "algorithmic_delay_ms": 26.5 if kind == "classical" else None, "causal": kind == "classical",
                          "parameters": parameters, "bandwidth_hz": None,
                          "citation": f"Doe et al. 2024, The {label} codec, arXiv:2401.00001", "url": "https://example.org/c"},
@@ -145,11 +147,16 @@ def manifest_of(listed: list[dict[str, Any]], codecs: tuple[str, ...], points: i
         },
         "metrics": {
             m: {"signature": f"{m}|fs:16000|resample:soxr-hq|lib:x-1.0|v:1", "label": label, "unit": unit,
-                "higher_is_better": higher, "value_range": span, "citation": "Doe et al., ICASSP 2019"}
+                "higher_is_better": higher, "value_range": span, "citation": "Doe et al., ICASSP 2019",
+                "bibtex": registry.load(registry.METRICS, m).bibtex}
             for m, (label, unit, higher, span) in METRICS.items()
         },
-        "unavailable": [{"codec": "speex", "reason": "libspeex not found", "remedy": "install libspeex1"}],
-        "unmatched": [{"codec": "g722", "asked_kbps": 6.0, "nearest_kbps": 48.0, "nearest_point": "48"}],
+        "left_out": [
+            {"kind": "codec", "name": "speex", "reason": "libspeex not found", "remedy": "install libspeex1"},
+            {"kind": "rate", "name": "g722", "reason": "no point near 6 kbit/s, its nearest has 48",
+             "remedy": "name that one, g722@48, or give a wider --tolerance"},
+        ],
+        "device": "cpu",
         "machine": {"cpu": "made-up CPU", "cores": 2, "system": "Linux"}, "versions": {"numpy": "2.0", "pesq": "0.0.4"},
         "git": {"commit": "0" * 40, "dirty": False}, "utterances": listed,
         "started": "2026-01-01T00:00:00Z", "finished": "2026-01-01T00:10:00Z",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import hostile
 from codecbench import registry
 from codecbench.cli import status_of
 from codecbench.run import worker
@@ -37,6 +40,26 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield FAKES
     registry._table.cache_clear()
     worker.forget()
+
+
+def living(session: int) -> list[int]:
+    """Return the processes of a session that have not ended: coordinator, workers, what they started."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,stat="], capture_output=True, text=True, check=True)
+    found = []
+    for line in listed.stdout.splitlines():
+        pid, state = line.split()
+        with suppress(ProcessLookupError):
+            if not state.startswith("Z") and os.getsid(int(pid)) == session:
+                found.append(int(pid))
+    return found
+
+
+def wait_for_end_of(session: int, seconds: float = 30) -> None:
+    """Wait until no process of a session is left: workers must not outlive a killed coordinator."""
+    deadline = time.monotonic() + seconds
+    while left := living(session):
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.1)
 
 
 def voice(seconds: float, seed: int, peak: float, rate_hz: int = 16_000) -> np.ndarray:
@@ -83,10 +106,24 @@ def process(fakes: Path) -> Callable[..., subprocess.Popen[str]]:
             command,
             env=environment,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             start_new_session=True,
-            **options,
+            **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options),
         )
 
     return start
+
+
+@pytest.fixture(scope="module")
+def hostile_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Install plugins that break their contract, in this process and in workers; give the path to them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    hostile.install(folder)
+    paths = (str(folder), str(Path(hostile.__file__).parent))
+    with pytest.MonkeyPatch.context() as patch:
+        for path in paths:
+            patch.syspath_prepend(path)
+        registry._table.cache_clear()
+        worker.forget()
+        yield os.pathsep.join(paths)
+    registry._table.cache_clear()
+    worker.forget()

@@ -50,9 +50,10 @@ def commands(group: click.Group, context: click.Context, *before: str) -> Iterat
 
 def imports() -> dict[str, str]:
     """Return the code that imports each module, the scripts among them."""
-    scripts = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import"
-    pieces = {name: f"import {name}" for name in modules()}
-    return pieces | {path.stem: f"{scripts} {path.stem}" for path in (ROOT / "scripts").glob("*.py")}
+    beside = [ROOT / "scripts", *(ROOT / "examples").iterdir()]
+    start = f"import sys; sys.path[:0] = {[str(folder) for folder in beside]!r}; import"
+    scripts = [path.stem for path in (ROOT / "scripts").glob("*.py")]
+    return {name: f"{start} {name}" for name in (*modules(), *scripts)}
 
 
 def starts(folder: Path) -> dict[str, str]:

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from codecbench.store.records import read_records, without_timings
+from suite_fixtures import living, wait_for_end_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -36,18 +38,6 @@ def records(out: Path) -> dict[str, dict]:
     return {record["key"]: without_timings(record) for record in read_records(out)}
 
 
-def wait_for_end_of(group: int) -> None:
-    """Wait until no process of a group is left: workers must not outlive a killed coordinator."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.05)
-    pytest.fail("workers outlive their coordinator")
-
-
 def whole_lines(out: Path) -> int:
     path = out / "records.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
@@ -68,7 +58,9 @@ def kill_at_some_moment(running: subprocess.Popen[str], out: Path, chance: rando
         time.sleep(0.002)
     time.sleep(chance.uniform(0, 0.03))
     if chance.random() < 0.5:
-        os.killpg(running.pid, signal.SIGKILL)
+        for pid in living(running.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     else:
         running.send_signal(signal.SIGKILL)
     running.wait()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -90,8 +87,13 @@ def test_the_manifest_says_what_was_run(cli, folder: Path, tmp_path: Path) -> No
     assert manifest["codecs"]["fake-8k"]["info"]["licence"] == "CC0-1.0"
     assert manifest["codecs"]["fake-8k"]["points"] == [{"name": "32", "nominal_kbps": 32}]
     assert manifest["metrics"]["fake-snr"]["signature"] == "fake-snr|eps:1e-09|fs:16000|resample:soxr-hq|v:1"
-    assert manifest["unavailable"] == [
-        {"codec": "fake-absent", "reason": "its library is not here", "remedy": "run: install it"}
+    assert manifest["left_out"] == [
+        {
+            "kind": "codec",
+            "name": "fake-absent",
+            "reason": "its library is not here",
+            "remedy": "run: install it",
+        }
     ]
     assert {item["speaker"] for item in manifest["utterances"]} == {"a", "b"}
     assert all((out / item["audio"]).exists() for item in manifest["utterances"])
@@ -125,7 +127,7 @@ def test_a_second_run_computes_what_is_missing(cli, folder: Path, tmp_path: Path
         (("--metrics", "fake-level"), "metrics fake-snr there, fake-level here"),
         (("--device", "cuda"), "device cpu there, cuda here"),
         (("--codecs", "fake-late:7"), None),
-        (("--data", "other"), "dataset 'speech' there"),
+        (("--data", "other"), "dataset 'speech'"),
     ],
 )
 def test_results_that_do_not_compare_do_not_share_a_folder(cli, folder, tmp_path, change, message) -> None:
@@ -163,7 +165,7 @@ def test_a_changed_codec_is_refused(cli, folder: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(registry.load(registry.CODECS, "fake"), "signature", lambda self: "fake|v:2")
     answer = cli(*base)
     assert answer.status == 1
-    assert "codec fake was fake|fs:16000|lib:1, is fake|v:2" in answer.err
+    assert "codec fake has the signature fake|fs:16000|lib:1 there, fake|v:2 here" in answer.err
 
 
 def test_overwrite_deletes_only_a_run(cli, folder: Path, tmp_path: Path) -> None:
@@ -179,16 +181,35 @@ def test_what_is_left_out_is_named_and_strict_counts_it(cli, folder: Path, tmp_p
     base = ("run", "--data", folder, "--out", tmp_path / "o", *QUICK)
     answer = cli(*base, "--codecs", "fake-absent,fake,fake-8k", "--kbps", 64)
     assert answer.status == 0
-    assert "fake-absent is unavailable: its library is not here; run: install it" in answer.err
-    assert "fake-8k has no point near 64 kbit/s; its nearest is 32 (@32)" in answer.err
+    assert "fake-absent is left out: its library is not here; run: install it" in answer.err
+    assert (
+        "fake-8k is left out: no point near 64 kbit/s, its nearest has 32; name that one, fake-8k@32"
+        in answer.err
+    )
     assert [row["codec"] for row in rows(tmp_path / "o" / "table.csv")] == ["fake"]
-    assert load_run(tmp_path / "o").manifest["unmatched"] == [
-        {"codec": "fake-8k", "asked_kbps": 64.0, "nearest_kbps": 32, "nearest_point": "32"}
-    ]
+    told = load_run(tmp_path / "o").manifest["left_out"]
+    assert [(item["kind"], item["name"]) for item in told] == [("codec", "fake-absent"), ("rate", "fake-8k")]
     assert cli(*base, "--codecs", "fake-absent,fake", "--kbps", 64, "--strict").status == 1
     assert cli(*base, "--codecs", "fake,fake-8k", "--kbps", 64, "--strict").status == 1
     assert cli(*base, "--codecs", "fake", "--kbps", 64, "--strict").status == 0
     assert cli(*base, "--codecs", "fake-absent").status == 1
+
+
+def test_a_metric_that_scored_nothing_is_said_and_strict_counts_it(cli, folder: Path, tmp_path: Path) -> None:
+    metrics = ("--metrics", "fake-snr,fake-raise,fake-missing", "--executor", "serial")
+    base = ("run", "--data", folder, "--out", tmp_path, "--codecs", "fake", *metrics)
+    answer = cli(*base)
+    assert answer.status == 0
+    said = answer.err.splitlines()
+    assert said[-2:] == [
+        "codecbench: fake-raise scored none of 10 decoded utterances; 8 times: never can",
+        "codecbench: fake-missing scored none of 10 decoded utterances; 10 times: "
+        "unavailable: its library is not here; run: install it",
+    ]
+    assert cli("table", tmp_path).err.splitlines() == said[-2:]
+    assert cli(*base, "--strict").status == 1
+    alone = (*base[:-4], "--metrics", "fake-snr,fake-raise", "--executor", "serial", "--out", tmp_path / "x")
+    assert cli(*alone, "--strict").status == 1
 
 
 def test_failed_cells_are_told_with_their_reason(cli, folder: Path, tmp_path: Path) -> None:
@@ -354,32 +375,13 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.endswith("heavy []\n")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_interrupting_a_run_keeps_its_records(process, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    running = process(
-        "run", "--data", folder, "--out", out, "--codecs", "fake@64,fake-faulty:hang@64", "--workers", 1,
-        "--metrics", "fake-snr",
-    )  # fmt: skip
-    stored = out / "records.jsonl"
-    deadline = time.monotonic() + 60
-    while not (stored.exists() and stored.read_bytes().count(b"\n") >= 3):
-        assert time.monotonic() < deadline, running.stderr.read()
-        time.sleep(0.05)
-    # Ctrl-C reaches the whole group: the workers must not answer it with tracebacks.
-    os.killpg(running.pid, signal.SIGINT)
-    _, err = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert err.endswith(INTERRUPTED + "\n")
-    assert "Traceback" not in err
-    assert len(load_run(out).records) >= 3
-
-
 def test_a_closed_pipe_is_no_error(process) -> None:
     with process("list", "--json") as running:
         running.stdout.close()
         assert running.wait(timeout=60) == 1
-        assert running.stderr.read() == ""
+        # Whatever else is installed may print there.
+        told = running.stderr.read()
+        assert "Error" not in told and "codecbench:" not in told
 
 
 def test_table_text_is_plain_columns(cli, folder: Path, tmp_path: Path) -> None:

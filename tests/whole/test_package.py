@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codecbench import registry
-from codecbench.errors import InvalidInput
+from codecbench.errors import ContractBroken, InvalidInput
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -25,7 +25,8 @@ def test_every_plugin_package_is_in_the_wheel() -> None:
 
 def test_every_package_is_type_checked() -> None:
     checked = {path for pattern in PROJECT["tool"]["mypy"]["files"] for path in ROOT.glob(pattern)}
-    assert checked == {ROOT / "codecbench", ROOT / "scripts", *ROOT.glob("codecs/*/codecbench_*")}
+    plugins = {*ROOT.glob("codecs/*/codecbench_*"), *ROOT.glob("examples/*/codecbench_*")}
+    assert checked == {ROOT / "codecbench", ROOT / "scripts", *plugins}
 
 
 def test_codecs_is_not_an_import_package() -> None:
@@ -63,12 +64,18 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
 
 
 def test_a_name_registered_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    twice = [EntryPoint("opus", "one:Opus", registry.CODECS), EntryPoint("opus", "two:Opus", registry.CODECS)]
-    monkeypatch.setattr(registry, "entry_points", lambda group: twice)
+    points = [
+        EntryPoint("twice", "one:Twice", registry.CODECS),
+        EntryPoint("twice", "two:Twice", registry.CODECS),
+        EntryPoint("other", "builtins:dict", registry.CODECS),
+    ]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
     registry._table.cache_clear()
     try:
-        with pytest.raises(Exception, match="two packages register 'opus'"):
-            registry.names(registry.CODECS)
+        assert registry.names(registry.CODECS) == ["other", "twice"]
+        assert registry.load(registry.CODECS, "other") is dict
+        with pytest.raises(ContractBroken, match=r"'twice': two packages register this name \(one:Twice of"):
+            registry.load(registry.CODECS, "twice")
     finally:
         registry._table.cache_clear()
 

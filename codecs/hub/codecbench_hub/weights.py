@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
+from codecbench.files import sha256 as file_sha256
 from codecbench.weights import Progress, cache_folder, folders
 from codecbench_hub.table import HubModel
 
@@ -24,7 +25,6 @@ CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.
 PROVENANCE = "codecbench.json"
 FETCHED = (CONFIG, "*.safetensors", INDEX)
 PICKLED = frozenset({".bin", ".ckpt", ".pt", ".pth", ".th", ".pkl"})
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -238,8 +238,4 @@ def _identity(path: Path) -> tuple[Path, int, int]:
 @cache
 def _file_sha256(path: Path, _size: int, _modified_ns: int) -> str:
     """Hash a file once a process for as long as it does not change."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(path)

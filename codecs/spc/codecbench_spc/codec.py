@@ -279,7 +279,9 @@ class Spc(SpectrogramCodec):
     """The Spectrogram Patch Codec: one token for each 4x4 patch of the log-mel picture."""
 
     kind = "spc"
-    description = "Spectrogram Patch Codec: 4x4 mel patches, one codebook, neural vocoder; trained here"
+    description = (
+        "Spectrogram Patch Codec: a token a mel patch, a codebook a rate, samples by mel consistency"
+    )
     citation = "Chary and Arjona Ramirez 2025, arXiv:2509.02244"
 
 
@@ -288,7 +290,7 @@ class Rvq(SpectrogramCodec):
 
     kind = "rvq"
     description = (
-        "The control of spc: residual vector quantization of mel columns, same widths, data and vocoder"
+        "The control of spc: residual vector quantization of mel columns, same widths, data and synthesis"
     )
     citation = "after Kumar et al. 2023, arXiv:2306.06546"
 

@@ -22,6 +22,7 @@ from codecbench_spc.model.mel import HOP_LENGTH, SAMPLE_RATE_HZ
 from codecbench_spc.training.recipe import DataConfig, Recipe, StageConfig
 
 FULL_SCALE = 32768.0
+Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -198,12 +199,37 @@ class SpeechBatches:
         wave = self.cache.wave(utterance, start, needed)
         if speed != 1.0:
             wave = soxr.resample(wave, speed, 1.0, quality="MQ")
+        if rng.random() < self.config.microphone_probability:
+            wave = microphone(wave, rng)
+        if rng.random() < self.config.noise_probability:
+            wave = noisy(wave, rng)
         gain = 10.0 ** (rng.uniform(*self.config.gain_db) / 20.0)
         gain = min(gain, 0.99 / max(float(np.abs(wave).max(initial=0.0)), 1e-4))
         out = np.zeros(self.segment_samples, dtype=np.float32)
         kept = min(len(wave), self.segment_samples)
         out[:kept] = gain * wave[:kept]
         return out
+
+
+def microphone(wave: Samples, rng: np.random.Generator) -> Samples:
+    """Return a wave `[n]` through a smooth random response: a tilt and three ripples along log frequency."""
+    spectrum = np.fft.rfft(wave)
+    octave = np.log2(1.0 + 31.0 * np.linspace(0.0, 1.0, len(spectrum))) / 5.0
+    gain_db = rng.normal(0.0, 4.0) * (2.0 * octave - 1.0)
+    for ripple in range(1, 4):
+        phase = rng.uniform(0.0, 2.0 * np.pi)
+        gain_db = gain_db + rng.normal(0.0, 4.0 / ripple) * np.cos(np.pi * ripple * octave + phase)
+    return np.asarray(np.fft.irfft(spectrum * 10.0 ** (gain_db / 20.0), n=len(wave)), dtype=np.float32)
+
+
+def noisy(wave: Samples, rng: np.random.Generator) -> Samples:
+    """Return a wave `[n]` with noise of a random tilt, 15 to 45 dB below it."""
+    noise = np.fft.rfft(rng.standard_normal(len(wave)))
+    noise *= (np.arange(len(noise)) + 20.0) ** -rng.uniform(0.0, 0.8)
+    made = np.fft.irfft(noise, n=len(wave))
+    speech = np.mean(np.square(wave, dtype=np.float64))
+    level = np.sqrt(speech / max(float(np.mean(made**2)), 1e-12))
+    return np.asarray(wave + made * level * 10.0 ** (-rng.uniform(15.0, 45.0) / 20.0), dtype=np.float32)
 
 
 def validation_waves(cache: SpeechCache, config: DataConfig) -> list[npt.NDArray[np.float32]]:

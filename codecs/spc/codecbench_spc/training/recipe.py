@@ -70,6 +70,8 @@ class DataConfig:
         Largest relative change of speed.
     speed_probability : float
         Share of the segments whose speed is changed.
+    microphone_probability, noise_probability : float
+        Shares of the segments that go through a random microphone, and that get noise.
     """
 
     folder: str = ""
@@ -82,6 +84,8 @@ class DataConfig:
     gain_db: tuple[float, float] = (-12.0, 6.0)
     speed: float = 0.05
     speed_probability: float = 0.25
+    microphone_probability: float = 0.0
+    noise_probability: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,205 @@
+"""Benchmark driver: from a plan to a stored run, all that ``codecbench run`` does but parse and print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codecbench.data.folders import Dataset
+from codecbench.errors import InvalidInput
+from codecbench.run.cell import Task
+from codecbench.run.describe import describe
+from codecbench.run.executors import check_options, make_executor
+from codecbench.run.patience import Limits
+from codecbench.run.plan import LeftOut, Plan, require_something
+from codecbench.run.pool import cores
+from codecbench.run.runner import RERUN, Summary, missing, run
+from codecbench.run.settle import Delays, unsettled
+from codecbench.store import manifest as manifests
+from codecbench.store.delete import delete_run
+from codecbench.store.layout import MANIFEST
+from codecbench.store.records import Record
+from codecbench.store.store import Run, Store, load_run, read_manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEFAULT_AUDIO = 12
+
+
+@dataclass(frozen=True)
+class Benchmarked:
+    """What came of a benchmark.
+
+    Parameters
+    ----------
+    run : Run
+        All that the folder holds now: ``run.records`` is a table of a row a cell.
+    left_out : tuple of LeftOut
+        What the plan asked for and could not run.
+    computed, failed : int
+        Cells computed this time, and how many of them gave no decoded speech.
+    """
+
+    run: Run
+    left_out: tuple[LeftOut, ...]
+    computed: int
+    failed: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was left out, no cell failed this time, and every metric scored something."""
+        return not self.left_out and not self.failed and not self.run.unscored
+
+    def failures(self) -> pd.DataFrame:
+        """Return why cells failed, earlier ones too: codec, error and count, the most frequent first."""
+        counts = self.run.failures.groupby(["codec", "error"], sort=False).size().rename("count")
+        return counts.reset_index().sort_values("count", ascending=False, kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how a benchmark goes on; nobody by default.
+
+    ``note`` gets a sentence; ``ready`` is called once the run is known to fit its folder; ``begin`` gets the
+    number of cells to compute, ``record`` each record once it is stored, ``slow`` what a cell that has not
+    ended was started with and the seconds it has worked.
+    """
+
+    note: Callable[[str], None] = lambda _: None
+    begin: Callable[[int], None] = lambda _: None
+    record: Callable[[Record], None] = lambda _: None
+    slow: Callable[[tuple[Any, ...], float], None] = lambda *_: None
+    ready: Callable[[], None] = lambda: None
+
+
+def benchmark(
+    plan: Plan,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    executor: str = "processes",
+    scheduler: str = "",
+    timeout_s: float | None = None,
+    memory_gb: float | None = None,
+    device: str = "cpu",
+    align: str = "codec",
+    rerun: str = "missing",
+    audio: int | str = DEFAULT_AUDIO,
+    overwrite: bool = False,
+    command: Sequence[str] = (),
+    watch: Watch = Watch(),
+) -> Benchmarked:
+    """Compute the cells of a plan that a folder does not hold yet, and return all that it holds then.
+
+    Records are stored the moment they exist; the same call continues an interrupted run.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to compute, see `codecbench.make_plan`.
+    out : str or Path
+        Folder of the run; made where missing.
+    workers : int, optional
+        Number of processes, by default one a core.
+    executor, scheduler : str
+        ``"processes"`` (isolated), ``"serial"`` (in this process) or ``"dask"`` with its scheduler's address.
+    timeout_s : float, optional
+        Longest time for one cell in seconds, loading included.
+    memory_gb : float, optional
+        Most memory of one process in GB, loaded models included.
+    device : str
+        For neural codecs: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    align : str
+        What is undone before scoring: the lag of a ``"codec"`` at a point, of each ``"file"``, or ``"none"``.
+    rerun : str
+        Which stored cells to compute again: ``"missing"`` (none), ``"failed"`` or ``"all"``.
+    audio : int or str
+        Keep decoded speech of so many utterances (speaker-balanced), of ``"all"`` or of ``"none"``.
+    overwrite : bool
+        Delete the run that the folder holds first.
+    command : sequence of str
+        What the manifest shall say the run was started with.
+    watch : Watch
+        Who is told how it goes on.
+
+    Raises
+    ------
+    InvalidInput
+        If an option cannot be used, or the folder holds a run that does not compare with this one.
+    CodecBenchError
+        If the plan has nothing to run, or the executor breaks.
+    StorageError
+        If a record or its audio cannot be written; what is stored stays whole.
+
+    Notes
+    -----
+    Worker processes import the main module anew, as always with Python's ``spawn``: a script (not a notebook)
+    calls this under ``if __name__ == "__main__":``, or with ``executor="serial"``.
+    """
+    out = Path(out)
+    _check(rerun, workers)
+    limits = Limits(timeout_s, memory_gb)
+    check_options(executor, limits, scheduler)
+    kept = utterances_kept(plan.dataset, audio)
+    require_something(plan)
+    if overwrite:
+        delete_run(out)
+    elif (out / MANIFEST).exists():
+        read_manifest(out)  # refuses before anything is written into a folder that is not ours
+    described = describe(plan, device=device, audio=kept, command=command, align=align)
+    with Store(out) as store:
+        merged = _merged(store, described)
+        if store.repaired_bytes:
+            watch.note(
+                f"removed an incomplete last line of {store.repaired_bytes} bytes; its cell is computed again"
+            )
+        store.write_manifest(merged)
+        watch.ready()
+        wanted = {cell.key for cell in missing(plan, store, rerun, kept)}
+        every = [
+            Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None, align)
+            for cell in plan
+        ]
+        tasks = [task for task in every if task.cell.key in wanted]
+        stored = [task for task in every if task.cell.key not in wanted]
+        watch.note(f"{len(tasks)} cells to compute" + (f", {len(stored)} stored" if stored else ""))
+        summary = Summary()
+        if tasks or unsettled(stored, store, Delays(store)):
+            if tasks:
+                watch.begin(len(tasks))
+            slots = min(workers or cores(), len(every))
+            with make_executor(executor, slots, limits, scheduler, watch.slow) as (computing, at_once):
+                summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
+        store.write_manifest({**merged, "finished": manifests.now()})
+    return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
+
+
+def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
+    """Return the ids of the utterances whose speech is kept: of a number of them, ``all`` or ``none``."""
+    if audio == "all":
+        return frozenset(item.id for item in dataset.utterances)
+    if audio == "none" or str(audio) == "0":
+        return frozenset()
+    if not str(audio).isdecimal():
+        raise InvalidInput(f"--audio {audio!r} is not usable; give a number, all or none")
+    return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
+
+
+def _check(rerun: str, workers: int | None) -> None:
+    if rerun not in RERUN:
+        raise InvalidInput(f"rerun {rerun!r} is not usable; give one of: {', '.join(RERUN)}")
+    if workers is not None and workers < 1:
+        raise InvalidInput(f"cannot compute with {workers} workers; give 1 or more")
+
+
+def _merged(store: Store, described: manifests.Manifest) -> manifests.Manifest:
+    """Return the manifest of the folder's run and this one together, if they compare."""
+    old = store.manifest()
+    if old is not None:
+        manifests.check_same(old, described, store.out)
+    elif len(store):
+        raise InvalidInput(f"{store.out} has records but no {MANIFEST}; choose another folder")
+    return manifests.merge(old, described)

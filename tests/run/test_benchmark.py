@@ -1,0 +1,112 @@
+"""A benchmark called from Python does what the command line does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codecbench import benchmark, load_dataset, load_run, make_plan
+from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.run.benchmark import Watch
+
+
+@pytest.fixture
+def go(fakes: Path, folder: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that benchmarks fake codecs on the small folder, in this process."""
+
+    def call(codecs: str = "fake", *, limit: int | None = None, metrics: str = "fake-snr", **how: Any) -> Any:
+        plan = make_plan(load_dataset(folder).sample(limit), codecs, [metrics])
+        return benchmark(plan, tmp_path / "out", executor="serial", **how)
+
+    return call
+
+
+def test_everything_is_computed_once_and_stamped(go, tmp_path: Path) -> None:
+    done = go()
+    assert (done.computed, done.failed, done.complete) == (10, 0, True)
+    assert len(done.run.records) == 10
+    manifest = load_run(str(tmp_path / "out")).manifest
+    assert manifest["started"] <= manifest["finished"]
+    assert (go().computed, len(go("fake-8k").run.records)) == (0, 15)
+
+
+def test_who_watches_is_told(go) -> None:
+    told: list[Any] = []
+    watch = Watch(told.append, told.append, lambda record: told.append(record["status"]))
+    go(limit=1, watch=watch)
+    assert told == ["2 cells to compute", 2, "ok", "ok"]
+    told.clear()
+    go(limit=1, watch=watch)
+    assert told == ["0 cells to compute, 2 stored"]
+
+
+def test_a_sample_is_told_in_the_manifest(fakes: Path, folder: Path, tmp_path: Path) -> None:
+    plan = make_plan(load_dataset(folder).sample(2, seed=3), "fake", ["fake-snr"])
+    manifest = benchmark(plan, tmp_path / "out", executor="serial", audio=1).run.manifest
+    assert (manifest["dataset"]["limit"], manifest["dataset"]["seed"], manifest["dataset"]["n"]) == (2, 3, 2)
+    assert len([item for item in manifest["utterances"] if item["audio"]]) == 1
+
+
+def test_what_is_left_out_or_fails_is_not_complete(go) -> None:
+    done = go("fake-absent,fake")
+    assert not done.complete
+    assert [(item.kind, item.name) for item in done.left_out] == [("codec", "fake-absent")]
+    done = go("fake-faulty:raise@64")
+    assert (done.failed > 0, done.complete) == (True, False)
+    failures = done.failures()
+    assert list(failures.columns) == ["codec", "error", "count"]
+    assert failures["count"].sum() == done.failed
+
+
+def test_a_run_of_something_else_is_not_continued(go) -> None:
+    go()
+    with pytest.raises(InvalidInput, match="does not compare with this one: device cpu there, cuda here"):
+        go("fake-8k", device="cuda")
+    with pytest.raises(InvalidInput, match="does not compare with this one: metrics fake-snr there"):
+        go(metrics="si-sdr")
+    assert go(metrics="si-sdr", overwrite=True).computed == 10
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"rerun": "some"}, "rerun 'some' is not usable"),
+        ({"workers": 0}, "0 workers"),
+        ({"audio": "many"}, "'many' is not usable"),
+        ({"audio": -1}, "-1 is not usable"),
+        ({"timeout_s": 3.0}, "--timeout needs"),
+        ({"scheduler": "tcp://x"}, "--scheduler goes with"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused_before_anything_is_written(
+    go, tmp_path: Path, how: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        go(**how)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_without_anything_to_run_says_why(go, tmp_path: Path) -> None:
+    with pytest.raises(CodecBenchError, match="nothing to run: fake-absent is left out: its library"):
+        go("fake-absent")
+    assert not (tmp_path / "out").exists()
+
+
+def test_records_without_a_manifest_are_not_continued(go, tmp_path: Path) -> None:
+    go(limit=1)
+    (tmp_path / "out" / "manifest.json").unlink()
+    with pytest.raises(InvalidInput, match="has records but no manifest"):
+        go(limit=1)
+
+
+def test_a_codec_that_runs_at_last_is_no_longer_left_out(go, tmp_path: Path) -> None:
+    go("fake-absent,fake")
+    path = tmp_path / "out" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["left_out"][0]["name"] = "fake-8k"
+    path.write_text(json.dumps(manifest))
+    assert go("fake-8k").run.manifest["left_out"] == []
