@@ -126,7 +126,7 @@ class SpectrogramCodec(Codec):
             vocoder=vocoder,
             model_id=header.token_id(checkpoint.groups["vqvae"]),
         )
-        # Compile the layers now, or read them from the cache, so that the first chunk of a stream is not late.
+        # Compile the layers now, or read them from the cache: the first chunk of a stream must not be late.
         self.stream_encoder(self.points[0])
 
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:

@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from codecbench_spc.model.compiled import njit
 from codecbench_spc.model.mel import HOP_LENGTH, LOG_FLOOR, MEL_BANDS, WINDOW_LENGTH, mel_filterbank
 
 LANES = 8
@@ -67,7 +67,7 @@ _FIRST, _TO_LOWER, _TO_UPPER, _FROM_LOWER, _FROM_UPPER = band_pairs()
 
 def _compiled(function: Any, **options: Any) -> Any:
     fast = {"contract", "reassoc", "nsz", "arcp"}
-    return numba.njit(fastmath=fast, nogil=True, error_model="numpy", cache=True, **options)(function)
+    return njit(fastmath=fast, nogil=True, error_model="numpy", cache=True, **options)(function)
 
 
 def _inlined(function: Any) -> Any:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
+from codecbench_spc.model.compiled import njit
 
 
-@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=True)
+@njit(nogil=True, error_model="numpy", fastmath={"contract"}, cache=True)
 def depthwise(source: Any, weight: Any, bias: Any, out: Any) -> None:
     """Sums of products, symmetric zeros in frequency.
 

@@ -19,7 +19,7 @@ TOKEN_BITS = (12, 10, 8, 6)
 """Bits a patch token that training prepares for: 7.5, 6.25, 5.0 and 3.75 kbit/s."""
 
 
-ASSIGN_AT_ONCE = 128
+ASSIGN_AT_ONCE = 32
 
 
 class Codebook(nn.Module):
@@ -50,9 +50,14 @@ class Codebook(nn.Module):
         """Index of the nearest of the first `size` codes, for `vectors [N, D]`; the lower one of equals."""
         codes = self.codes[:size]
         half_norms = 0.5 * torch.linalg.vecdot(codes, codes)
-        # Distances of some vectors at a time stay in the processor's cache, and memory stays bounded.
-        parts = torch.split(vectors, ASSIGN_AT_ONCE)
-        return torch.cat([lowest(torch.addmm(half_norms, part, codes.t(), alpha=-1.0)) for part in parts])
+        # Distances of some vectors at a time, in one place: they stay in the processor's cache.
+        parts = torch.split(vectors.detach(), ASSIGN_AT_ONCE)
+        room = vectors.new_empty(len(parts[0]), len(codes))
+        chosen = []
+        for part in parts:
+            distances = torch.addmm(half_norms, part, codes.t(), alpha=-1.0, out=room[: len(part)])
+            chosen.append(lowest(distances))
+        return torch.cat(chosen)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Codes `[..., D]` of `indices [...]`."""

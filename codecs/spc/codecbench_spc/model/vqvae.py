@@ -95,10 +95,13 @@ class RowMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, 20, T]` -> `[B, C, 20, T]`."""
-        y = self.inward(self.norm(x.permute(0, 3, 2, 1)))
-        mixed: Tensor = functional.gelu(self.mix(y.flatten(2)))
-        out: Tensor = x + self.outward(mixed.reshape(*mixed.shape[:2], ROWS, -1)).permute(0, 3, 2, 1)
-        return out
+        # Only the few channels change their order in memory.
+        last = x.permute(0, 2, 3, 1)
+        columns: Tensor = self.inward(self.norm(last)).transpose(1, 2).flatten(2)
+        mixed: Tensor = functional.gelu(self.mix(columns))
+        rows = mixed.reshape(*mixed.shape[:2], ROWS, -1).transpose(1, 2)
+        out: Tensor = last + self.outward(rows)
+        return out.permute(0, 3, 1, 2)
 
 
 class Grid(nn.Module):
