@@ -70,8 +70,9 @@ class Visqol(Metric):
   title={{ViSQOL} v3: An Open Source Production Ready Objective Speech and Audio Metric},
   booktitle={QoMEX},
   year={2020}}"""
+    # What this class gave when the level became `native`: a guard against change, no proof.
     golden: ClassVar[Golden | None] = Golden(
-        identity=4.629458, noise=1.572375, band=3.532295, tolerance=0.05, symmetric=False, delay=(4.4, 5.0)
+        identity=4.6109, noise=1.22213, band=3.09913, tolerance=0.05, symmetric=False, delay=(4.4, 5.0)
     )
 
     mode: str = "speech"
@@ -118,7 +119,7 @@ class VisqolPolynomial(Visqol):
     name: ClassVar[str] = "visqol-poly"
     label: ClassVar[str] = "ViSQOL (polynomial)"
     golden: ClassVar[Golden | None] = Golden(
-        identity=5.0, noise=3.16328, band=4.334392, tolerance=0.005, symmetric=True, delay=(4.9, 5.0)
+        identity=5.0, noise=3.19888, band=4.32841, tolerance=0.005, symmetric=True, delay=(4.9, 5.0)
     )
 
     mapping: str = "polynomial"
