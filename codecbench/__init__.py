@@ -49,13 +49,15 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name from where it lives (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'codecbench' has no attribute {name!r}")
-    value = getattr(import_module(f"codecbench.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers see the imports above, and a misspelt name is an error to them
+
+    def __getattr__(name: str) -> Any:
+        """Import a name from where it lives (PEP 562)."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'codecbench' has no attribute {name!r}")
+        value = getattr(import_module(f"codecbench.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

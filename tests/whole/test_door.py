@@ -85,3 +85,16 @@ def test_the_notebook_of_the_page_runs_and_so_does_what_reads_its_run(tmp_path: 
     worst = fresh(second, tmp_path).splitlines()
     assert worst[0].split() == ["utterance", "speaker", "payload_kbps", "stoi", "raw:stoi", "reason:stoi"]
     assert len(worst) == 4
+
+
+def test_a_type_checker_knows_the_names_and_no_other(tmp_path: Path) -> None:
+    known, unknown = tmp_path / "known.py", tmp_path / "unknown.py"
+    known.write_text(f"from codecbench import {NAMES}\nrun = load_run('x')\nprint(run.metrics[0].upper())\n")
+    unknown.write_text("from codecbench import benchmrak\n")
+    checked = [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml")]
+    done = subprocess.run(
+        [*checked, str(known), str(unknown)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    (error,) = [line for line in done.stdout.splitlines() if " error: " in line]
+    assert "unknown.py" in error
+    assert 'has no attribute "benchmrak"' in error
