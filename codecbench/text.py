@@ -53,6 +53,11 @@ def shown_name(name: str | os.PathLike[str]) -> str:
     return printable(unicodedata.normalize("NFC", text))
 
 
+def names_in(text: str) -> list[str]:
+    """Return the names of a list separated by commas, as options take them, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
 def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table of which no text cell is taken for a formula: an apostrophe stands before it then."""
     words = frame.select_dtypes(exclude="number").columns

@@ -8,7 +8,7 @@ import click
 
 from codecbench.cli.progress import note
 from codecbench.cli.tables import print_table
-from codecbench.text import printable
+from codecbench.text import names_in, printable
 
 KINDS = ("mushra", "abx")
 
@@ -30,9 +30,14 @@ def export(*, run: Path, to: Path, kind: str, points: str, trials: int, seed: in
     """Write a MUSHRA set for webMUSHRA, or an ABX page that works from a file."""
     from codecbench.listen.export import export as write
 
-    chosen = [point.strip() for point in points.split(",") if point.strip()]
     made = write(
-        run, to, "abx" if kind == "abx" else "mushra", seed=seed, points=chosen, trials=trials, title=title
+        run,
+        to,
+        "abx" if kind == "abx" else "mushra",
+        seed=seed,
+        points=names_in(points),
+        trials=trials,
+        title=title,
     )
     click.echo(printable(str(made)))
 

@@ -31,7 +31,7 @@ from codecbench.run.plan import (
 from codecbench.run.runner import RERUN
 from codecbench.run.scoring import ALIGN
 from codecbench.store.layout import RECORDS
-from codecbench.text import printable
+from codecbench.text import names_in, printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -133,7 +133,7 @@ def run(
     plan = make_plan(
         whole.sample(limit, seed),
         codecs,
-        _names(metrics),
+        names_in(metrics),
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
@@ -173,13 +173,9 @@ def score(
     paired, said = remarks.with_files(whole, Folder(deg))
     if said:
         note(said)
-    plan = make_plan(paired.sample(limit, seed), [decoded], _names(metrics))
+    plan = make_plan(paired.sample(limit, seed), [decoded], names_in(metrics))
     status = _run(plan, whole, out or Path("runs") / Path(deg).resolve().name, **how)
     return 1 if how["strict"] and said else status
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _check(

@@ -23,17 +23,18 @@ MOST_LETTERS = 80
 """A cell's letters on a terminal."""
 
 
-def write_table(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
+def write_table(run: Run, *, by_speaker: bool = False, keep: bool = True) -> pd.DataFrame:
     """Summarise a run and return the table; write it as ``table.csv`` into the run's folder where possible.
 
     A file of that name that is no table of a run stays, and a folder that cannot be written is said.  The
-    table of means ``by_speaker`` is returned only: the file stays the one that scripts rely on.
+    table of means ``by_speaker``, or of a part of the run (not ``keep``), is returned only: the file stays
+    the one that scripts rely on.
     """
     from codecbench.analysis.summary import summary
 
-    if by_speaker:
-        return summary(run, by_speaker=True)
-    table = summary(run)
+    table = summary(run, by_speaker=by_speaker)
+    if by_speaker or not keep:
+        return table
     path = run.out / TABLE
     if path.exists() and not is_own_table(path):
         note(f"{path} is no table of a run and was not replaced; move it away, or export --csv FILE")

@@ -18,11 +18,12 @@ from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, methods, page, pictures, table_formats
+from codecbench.report import figures, latex_table, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.payload import payload
 from codecbench.report.scratch import put, scratch
+from codecbench.report.selection import narrow
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
 from codecbench.store.store import Run
@@ -123,9 +124,14 @@ def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio
 
 def _write_tables(findings: Findings, folder: Path) -> None:
     folder.mkdir()
-    texts = {"md": table_formats.markdown, "csv": table_formats.csv, "tex": table_formats.latex}
-    for kind, write in texts.items():
-        (folder / f"table.{kind}").write_text(write(findings.table), encoding="utf-8")
+    table = findings.table
+    texts = {
+        "md": table_formats.markdown(table),
+        "csv": table_formats.csv(table),
+        "tex": latex_table.latex(narrow(table)),
+    }
+    for kind, text in texts.items():
+        (folder / f"table.{kind}").write_text(text, encoding="utf-8")
     frames = {
         "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
         "failures": findings.failures,
