@@ -22,10 +22,10 @@ from codecbench.report import figures, latex_table, methods, page, pictures, tab
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.payload import payload
-from codecbench.report.scratch import put, scratch
 from codecbench.report.selection import narrow
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
+from codecbench.scratch import put, scratch
 from codecbench.store.store import Run
 from codecbench.text import csv_safe
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from codecbench.weights import Progress, WeightsFile, WeightsSource
+from codecbench.weights import WeightsFile, WeightsSource
 from codecbench_hub import weights
 from codecbench_hub.table import HubModel
+
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
 
 
 def hub_source(model: HubModel) -> WeightsSource:
