@@ -1,4 +1,4 @@
-"""Bytes over HTTP within bounds: never more than the pinned size, never slower than a floor, as they are.
+"""HTTP downloads within bounds: never more than the pinned size, never slower than a floor, as they are.
 
 `download` is the one way in which files come over the network, for weights and speech sets alike: it goes on
 where a transfer broke off, and tells who watches of each piece.  A server may answer without end, compress on

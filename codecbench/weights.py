@@ -1,4 +1,4 @@
-"""Model files that are not in the repository: where they are looked for, downloaded to, and verified.
+"""Model weights that are not in the repository: where they are looked for, downloaded to, and verified.
 
 A codec package declares a `WeightsSource` as its codec's attribute ``weights``.  Files are looked
 for in ``$CODECBENCH_WEIGHTS/<codec>/``, then in the user's cache; `fetch` puts them into the cache, pinned by

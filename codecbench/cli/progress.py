@@ -1,4 +1,4 @@
-"""What a person sees of long work, on stderr: bars of downloads, and of cells; lines where it is a log."""
+"""Progress of long work, on stderr: bars of downloads, and of cells; lines where it is a log."""
 
 from __future__ import annotations
 

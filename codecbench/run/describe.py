@@ -1,4 +1,4 @@
-"""Describe a run before it begins: the manifest's signatures, dataset, machine and versions."""
+"""Provenance of a run, for its manifest: signatures, dataset, machine and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``codecbench weights`` is told of a hub model, and how it fetches and verifies one."""
+"""Weights source of a hub model: what ``codecbench weights`` knows of it, how it is fetched."""
 
 from __future__ import annotations
 

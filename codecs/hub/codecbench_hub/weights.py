@@ -1,4 +1,4 @@
-"""Where a hub model's weights lie, how they are fetched, and the hash that identifies them.
+"""Weights of hub models: where they lie, how they are fetched, and the hash that identifies them.
 
 Nothing here touches the network but `fetch`, which runs only when the user asks for it.  Only safetensors
 files are ever read: pickled weights (``.bin``, ``.ckpt``, ``.pt``, ``.pth``, ``.th``) can run code when

@@ -1,4 +1,4 @@
-"""The learned integers of the context model, and the safetensors file that binds them to one checkpoint."""
+"""Tables of the context model: learned integers, in a safetensors file bound to one checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkpoint file says of itself, read without torch and without its weights."""
+"""Metadata of a checkpoint file, read without torch and without its weights."""
 
 from __future__ import annotations
 
