@@ -16,8 +16,9 @@ MOST = 8
 
 def after(run: Run) -> Iterator[str]:
     """Yield the lines to say beside a run's table."""
-    from codecbench.analysis import balance, lags
+    from codecbench.analysis import balance, gaps, lags
 
+    yield from gaps.remarks(run)
     lines = list(lags.remarks(run))
     yield from lines[:MOST]
     if len(lines) > MOST:

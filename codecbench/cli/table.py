@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codecbench.cli.progress import note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.store.store import Run, load_run
 from codecbench.text import names_in
@@ -72,12 +73,16 @@ def table(
     kind = "json" if as_json else kind
     if kind in {"text", "json"} and (sort or interval or ours):
         raise click.UsageError("--sort, --interval and --ours go with --format md, csv or latex; add one")
+    from codecbench.analysis import gaps
+
     run = load_run(out)
     chosen = _chosen(run, names_in(codecs), names_in(points))
     if kind in {"text", "json"}:
         rows = write_table(chosen, by_speaker=by_speaker, keep=chosen is run)
         print_table(_columns(rows, names_in(columns)), as_json=kind == "json")
         say_unscored(chosen)
+        for line in gaps.remarks(run):
+            note(line)
         return
     paper = _paper(chosen, names_in(ours), by_speaker)
     click.echo(_laid_out(paper, kind, names_in(columns), sort, interval), nl=False)

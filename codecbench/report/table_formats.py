@@ -84,8 +84,9 @@ def unit_of(column: Column) -> str:
 
 def marked(row: Row, table: PaperTable) -> frozenset[str]:
     """Return the columns of a row to print `SHORT` in: the codec's where it concerns all scores shown."""
-    short = [metric for metric in table.metrics if row.entries[metric].mark]
-    return frozenset(["codec"] if short and len(short) == len(table.metrics) else short)
+    there = [metric for metric in table.metrics if row.entries[metric].n]
+    short = [metric for metric in there if row.entries[metric].mark]
+    return frozenset(["codec"] if short == there != [] else short)
 
 
 def limits(entry: Entry, column: Column) -> str:
@@ -112,21 +113,20 @@ def _cell(row: Row, column: Column, interval: bool, short: Collection[str]) -> s
 def _incomplete(table: PaperTable, rows: list[Row]) -> str:
     """Return a sentence on the scores that rest on fewer utterances than the set has."""
     heads = {column.key: column.head for column in table.columns}
-    short = {}
+    short: dict[str, str] = {}
+    least = table.utterances
     for row in rows:
-        counts = {
-            heads[metric]: row.entries[metric].n or 0 for metric in table.metrics if row.entries[metric].mark
-        }
-        if counts:
-            shared = set(counts.values())
-            named = [str(shared.pop())] if len(shared) == 1 and len(counts) == len(table.metrics) else [
-                f"{name} {n}" for name, n in counts.items()
-            ]  # fmt: skip
-            short[row.label] = (", ".join(named), counts)
+        counts = {metric: row.entries[metric].n or 0 for metric in table.metrics if row.entries[metric].mark}
+        if not counts:
+            continue
+        least = min(least, *counts.values())
+        if "codec" in marked(row, table) and len(set(counts.values())) == 1:
+            short[row.label] = str(min(counts.values()))
+        else:
+            short[row.label] = ", ".join(f"{heads[metric]} {n}" for metric, n in counts.items())
     if not short:
         return ""
     if len(short) <= MOST_NAMED:
-        told = "; ".join(f"{label}: {named}" for label, (named, _) in short.items())
+        told = "; ".join(f"{label}: {named}" for label, named in short.items())
         return f"{SHORT} over fewer of the {table.utterances} utterances: {told}."
-    least = min(n for _, counts in short.values() for n in counts.values())
     return f"{SHORT} over fewer than the {table.utterances} utterances ({least} at least)."

@@ -74,8 +74,9 @@ def metric_columns(metrics: list[str]) -> list[str]:
 
 
 def essence(record: Record) -> Record:
-    """Return what decides whether a cell needs computing again."""
-    return {name: record[name] for name in ("status", "audio", "reasons")}
+    """Return what decides whether a cell needs computing again; ``scored`` are the metrics tried."""
+    known = {name: record[name] for name in ("status", "audio", "reasons")}
+    return {**known, "scored": frozenset(record["scores"])}
 
 
 def timing(record: Record) -> Record:
