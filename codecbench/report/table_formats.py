@@ -64,6 +64,22 @@ def csv(table: PaperTable) -> str:
     return str(csv_safe(pd.DataFrame(rows)).to_csv(index=False, lineterminator="\n"))
 
 
+def markdown_rows(rows: pd.DataFrame) -> str:
+    """Return a plain table as GitHub Markdown, numbers to four digits, a dash where one is missing."""
+    numeric = [pd.api.types.is_numeric_dtype(rows[name]) for name in rows.columns]
+    lines = [[escape_markdown(str(name)) for name in rows.columns]]
+    lines.append(["--:" if number else ":--" for number in numeric])
+    for row in rows.itertuples(index=False):
+        lines.append([_plain_cell(value) for value in row])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _plain_cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}" if math.isfinite(value) else "-"
+    return escape_markdown(str(value))
+
+
 def escape_markdown(text: str) -> str:
     """Return text that Markdown and the HTML inside it take literally, on one line."""
     flat = re.sub(r"\s+", " ", text)

@@ -33,6 +33,14 @@ def differences(there: Manifest, here: Manifest) -> list[str]:
     return found
 
 
+def lag_differences(there: Manifest, here: Manifest) -> list[str]:
+    """Say where two runs undid lags in different ways before scoring; an empty list where they did not."""
+    was, now_is = there.get("align", "codec"), here.get("align", "codec")
+    if was == now_is:
+        return []
+    return [f"the lag undone is that of each {was} there, of each {now_is} here"]
+
+
 def check_same(old: Manifest, new: Manifest, out: Path) -> None:
     """Refuse to continue a folder's run with one that does not compare.
 
@@ -47,9 +55,7 @@ def check_same(old: Manifest, new: Manifest, out: Path) -> None:
     found = differences(old, new)
     if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
         found.append(f"device {old['device']} there, {new['device']} here")
-    there, here = old.get("align", "codec"), new.get("align", "codec")
-    if there != here:
-        found.append(f"the lag undone is that of each {there} there, of each {here} here")
+    found += lag_differences(old, new)
     if found:
         raise InvalidInput(
             f"{out} holds a run that does not compare with this one: {'; '.join(found)}; "

@@ -1,0 +1,164 @@
+"""Systems under comparison: what ``RUN``, ``RUN:CODEC`` and ``RUN:CODEC@POINT`` stand for, and their pairs.
+
+A system is a part of a stored run.  Two of them may come from different runs and hold different weights under
+one label: an old checkpoint and a new one.  What must agree is the speech, the metrics and the way lags are
+undone, by the same rule that decides which runs may stand together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecbench.analysis.parts import choose, family
+from codecbench.analysis.runs import is_ground_truth, point_label
+from codecbench.errors import InvalidInput
+from codecbench.store.layout import MANIFEST
+from codecbench.store.manifest import differences, lag_differences
+from codecbench.store.store import Run, load_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Strings = NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class System:
+    """A part of a run: its name as given, the run, and the (codec, point) that are compared."""
+
+    name: str
+    run: Run
+    entries: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same utterances through two systems at one operating point.
+
+    ``a`` and ``b`` are their records, one row an utterance in the same order; ``speakers`` [N] of the rows.
+    """
+
+    a_label: str
+    b_label: str
+    a: pd.DataFrame
+    b: pd.DataFrame
+    speakers: Strings
+
+
+def read_system(text: str) -> System:
+    """Return the system that an argument names; ground truth takes part only where it is named.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such run, codec or point.
+    """
+    folder, wanted = _split(text)
+    run = load_run(folder)
+    if wanted:
+        # A label may hold an @ of its own.
+        is_point = "@" in wanted and not family(wanted, run.manifest["codecs"])
+        run = choose(run, points=[wanted]) if is_point else choose(run, codecs=[wanted])
+    entries = tuple(
+        (codec, point["name"])
+        for codec, entry in run.manifest["codecs"].items()
+        if wanted or not is_ground_truth(run, codec)
+        for point in entry["points"]
+    )
+    if not entries:
+        raise InvalidInput(f"{text}: the run has ground truth alone; name a run with a codec")
+    return System(text, run, entries)
+
+
+def check_comparable(systems: Sequence[System]) -> None:
+    """Refuse systems of different speech, metrics or ways of undoing lags; raises `InvalidInput`."""
+    first = systems[0]
+    for other in systems[1:]:
+        # Codecs may differ: an old checkpoint and a new one are what is compared.
+        bare = [{**system.run.manifest, "codecs": {}} for system in (first, other)]
+        found = differences(*bare) + lag_differences(*bare)
+        if found:
+            raise InvalidInput(
+                f"{first.name} and {other.name} do not compare: {'; '.join(found)}; run one of them again"
+            )
+
+
+def shared_metrics(systems: Sequence[System], names: Sequence[str] = ()) -> list[str]:
+    """Return the metrics that all systems were scored with, or of them those named."""
+    first, *others = systems
+    shared = [name for name in first.run.metrics if all(name in other.run.metrics for other in others)]
+    if missing := [name for name in names if name not in shared]:
+        raise InvalidInput(
+            f"metric {missing[0]!r} was not scored in every run; run again with --metrics {missing[0]}"
+        )
+    if not shared:
+        raise InvalidInput("the runs have no metric in common; run one of them again with the other's")
+    return list(names) or shared
+
+
+def pairs(a: System, b: System) -> list[Pair]:
+    """Return what is compared of two systems.
+
+    One point each is compared whatever their names; else what bears the same label and point in both; of one
+    codec each, points of the same name.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing of the one corresponds to anything of the other, or they share no utterance.
+    """
+    found = _matched(a.entries, b.entries)
+    if not found:
+        told = (", ".join(point_label(*entry) for entry in system.entries[:6]) for system in (a, b))
+        raise InvalidInput(
+            f"{a.name} ({next(told)}) and {b.name} ({next(told)}) have no codec and point in common; "
+            "name one of each as RUN:CODEC@POINT"
+        )
+    return [_pair(a, b, left, right) for left, right in found]
+
+
+def _matched(
+    a: Sequence[tuple[str, str]], b: Sequence[tuple[str, str]]
+) -> list[tuple[tuple[str, str], tuple[str, str]]]:
+    if len(a) == len(b) == 1:
+        return [(a[0], b[0])]
+    if same := [(entry, entry) for entry in a if entry in b]:
+        return same
+    if len({codec for codec, _ in a}) == len({codec for codec, _ in b}) == 1:
+        there = {entry[1]: entry for entry in b}
+        return [(entry, there[entry[1]]) for entry in a if entry[1] in there]
+    return []
+
+
+def _pair(a: System, b: System, left: tuple[str, str], right: tuple[str, str]) -> Pair:
+    tables = [_rows(system.run, *entry) for system, entry in ((a, left), (b, right))]
+    shared = [name for name in tables[0].index if name in tables[1].index]
+    if not shared:
+        raise InvalidInput(
+            f"{a.name} and {b.name} share no utterance; run both with the same --limit, --seed"
+        )
+    one, two = (table.loc[shared] for table in tables)
+    labels = [point_label(*left), point_label(*right)]
+    if labels[0] == labels[1]:
+        labels = [f"{system.run.out}:{label}" for system, label in zip((a, b), labels, strict=True)]
+    return Pair(labels[0], labels[1], one, two, one["speaker"].to_numpy(dtype=str))
+
+
+def _rows(run: Run, codec: str, point: str) -> pd.DataFrame:
+    rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
+    return rows.set_index("utterance")
+
+
+def _split(text: str) -> tuple[Path, str]:
+    """Split an argument behind the longest path that is a run: both parts may hold colons."""
+    cuts = [len(text), *(place for place in range(len(text) - 1, 0, -1) if text[place] == ":")]
+    for cut in cuts:
+        if (Path(text[:cut]) / MANIFEST).exists():
+            return Path(text[:cut]), text[cut + 1 :]
+    return Path(text[: cuts[-1]]), text[cuts[-1] + 1 :]
