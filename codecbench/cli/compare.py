@@ -47,8 +47,8 @@ def compare(
     _print(table, "json" if as_json else kind)
     if (least := float(smallest_p(int(table["speakers"].min())) * len(table))) > LEVEL:
         note(
-            f"with {table['speakers'].min()} speakers and {len(table)} rows the least p_holm may not come below "
-            f"{least:.2g}; run more speakers, or compare fewer metrics and points"
+            f"with {table['speakers'].min()} speakers and {len(table)} rows the least p_holm may not come "
+            f"below {least:.2g}; run more speakers, or compare fewer metrics and points"
         )
 
 
