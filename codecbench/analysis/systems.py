@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from codecbench.analysis.parts import choose, family
 from codecbench.analysis.runs import is_ground_truth, point_label
 from codecbench.errors import InvalidInput
+from codecbench.store.baseline import SUFFIX, read_baseline
 from codecbench.store.layout import MANIFEST
 from codecbench.store.manifest import differences, lag_differences
 from codecbench.store.store import Run, load_run
@@ -59,8 +60,8 @@ def read_system(text: str) -> System:
     InvalidInput
         If there is no such run, codec or point.
     """
-    folder, wanted = _split(text)
-    run = load_run(folder)
+    place, wanted = _split(text)
+    run = read_baseline(place) if place.suffix == SUFFIX else load_run(place)
     if wanted:
         # A label may hold an @ of its own.
         is_point = "@" in wanted and not family(wanted, run.manifest["codecs"])
@@ -156,9 +157,10 @@ def _rows(run: Run, codec: str, point: str) -> pd.DataFrame:
 
 
 def _split(text: str) -> tuple[Path, str]:
-    """Split an argument behind the longest path that is a run: both parts may hold colons."""
+    """Split an argument behind the longest path that is a run or a baseline: both may hold colons."""
     cuts = [len(text), *(place for place in range(len(text) - 1, 0, -1) if text[place] == ":")]
     for cut in cuts:
-        if (Path(text[:cut]) / MANIFEST).exists():
+        path = Path(text[:cut])
+        if (path / MANIFEST).exists() or (path.suffix == SUFFIX and path.is_file()):
             return Path(text[:cut]), text[cut + 1 :]
     return Path(text[: cuts[-1]]), text[cuts[-1] + 1 :]

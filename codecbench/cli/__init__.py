@@ -30,6 +30,7 @@ COMMANDS = {
     "report": "codecbench.cli.results:report",
     "table": "codecbench.cli.table:table",
     "compare": "codecbench.cli.compare:compare",
+    "gate": "codecbench.cli.gate:gate",
     "export": "codecbench.cli.results:export",
     "check-published": "codecbench.cli.published:check_published",
     "listen": "codecbench.cli.listen:listen",

@@ -1,0 +1,119 @@
+"""``codecbench gate``: may a new checkpoint replace the old one?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from codecbench.cli.progress import note
+from codecbench.cli.tables import print_json, print_table, rows_of
+from codecbench.errors import CodecBenchError
+from codecbench.files import write_atomically
+from codecbench.text import names_in, one_line
+
+if TYPE_CHECKING:
+    from codecbench.analysis.gate import Gate
+
+FORMATS = ("text", "json", "md", "junit", "sarif")
+SHOWN = (
+    "check", "unit", "base_value", "new_value", "gain", "low", "high", "margin", "power", "needed", "n",
+    "verdict",
+)  # fmt: skip
+REGRESSION, DATA_ERROR, UNSETTLED = 1, 2, 3
+
+
+class DataError(click.ClickException):
+    """What a gate cannot be decided from; its exit status is not that of a regression."""
+
+    exit_code = DATA_ERROR
+
+    def show(self, file: Any = None) -> None:
+        """Print one line."""
+        click.echo("codecbench: " + one_line(self.message), err=True)
+
+
+@click.command()
+@click.argument("systems", metavar="BASE [NEW]", nargs=-1, required=True)
+@click.option("--margins", type=click.Path(path_type=Path), metavar="FILE.toml",
+              help="[gate.NAME] margin = NUMBER each, in place of the defaults.")  # fmt: skip
+@click.option("--metrics", default="", metavar="NAME[,NAME]", help="[default: all that both have]")
+@click.option("--format", "kind", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON, as --format json does.")
+@click.option(
+    "--save", type=click.Path(path_type=Path), metavar="BASE.json", help="Store BASE alone; NEW is not given."
+)
+@click.option("--strict", is_flag=True, help="Exit with 3 where nothing is worse but something is unsettled.")
+@click.option("--seed", default=0, show_default=True, help="Of sign patterns and bootstrap.")
+def gate(
+    *,
+    systems: tuple[str, ...],
+    margins: Path | None,
+    metrics: str,
+    kind: str,
+    as_json: bool,
+    save: Path | None,
+    strict: bool,
+    seed: int,
+) -> int:
+    """Decide whether NEW may replace BASE, from the paired differences on the utterances that both have.
+
+    Each is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run; BASE may be a file of
+    --save.  A check is worse, equivalent (its 90 % interval lies inside the margin), better, or inconclusive.
+    Without a change the whole gate fails in at most 5 % of cases.  Exit status: 0 pass, 1 regression, 2 usage
+    or data error, 3 inconclusive under --strict.
+    """
+    if len(systems) != (1 if save else 2):
+        raise click.UsageError("name BASE and NEW, or with --save BASE alone")
+    try:
+        if save:
+            _save(systems[0], save)
+            return 0
+        found = _gate(systems, margins, names_in(metrics), seed)
+    except CodecBenchError as error:
+        raise DataError(str(error)) from error
+    _print(found, "json" if as_json else kind, systems[1])
+    return _status(found, strict)
+
+
+def _gate(systems: tuple[str, ...], margins: Path | None, metrics: list[str], seed: int) -> Gate:
+    from codecbench.analysis import gate as gates
+    from codecbench.analysis.systems import read_system
+
+    limits = gates.default_margins() | (gates.read_margins(margins) if margins else {})
+    base, new = map(read_system, systems)
+    return gates.gate(base, new, limits, metrics, seed)
+
+
+def _save(system: str, path: Path) -> None:
+    from codecbench.analysis.systems import read_system
+    from codecbench.store.baseline import baseline
+
+    read = read_system(system)
+    write_atomically(path, baseline(read.run, read.entries))
+    note(f"{path}: {len(read.entries)} points of {read.run.out}")
+
+
+def _print(found: Gate, kind: str, new: str) -> None:
+    from codecbench.report import gate_formats
+
+    if kind == "json":
+        print_json({"verdict": found.verdict, "checks": rows_of(found.table())})
+    elif kind == "md":
+        click.echo(gate_formats.markdown(found), nl=False)
+    elif kind == "junit":
+        click.echo(gate_formats.junit(found), nl=False)
+    elif kind == "sarif":
+        click.echo(gate_formats.sarif(found, new), nl=False)
+    else:
+        table = found.table()
+        several = table["new"].nunique() > 1
+        print_table(table[["new", *SHOWN] if several else list(SHOWN)], as_json=False)
+    note(f"{found.verdict}: {gate_formats.counts(found)}")
+
+
+def _status(found: Gate, strict: bool) -> int:
+    if found.verdict == "worse":
+        return REGRESSION
+    return UNSETTLED if strict and found.verdict == "inconclusive" else 0
