@@ -114,7 +114,7 @@ def _webmushra(test: str, title: str, shown: Mapping[str, Mapping[str, str]]) ->
              "content": "Your answers are sent when you press the button.",
              "popupContent": "Your answers were sent. Thank you; you may close this page.",
              "showResults": False, "showErrors": True, "writeResults": True,
-             "questionnaire": [{"type": "text", "label": "Your name or number", "name": "listener"}]},
+             "questionnaire": [{"type": "text", "label": "Your name or number, in letters and digits", "name": "listener"}]},
         ],
     }  # fmt: skip
 
