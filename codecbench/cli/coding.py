@@ -15,7 +15,7 @@ from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 from codecbench.container import SUFFIX, Header, pack, unpack
 from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload, Unavailable, told
 from codecbench.files import write_bytes_atomically
-from codecbench.run.plan import parse_codecs
+from codecbench.run.requests import parse_codecs
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 _TO = click.option(

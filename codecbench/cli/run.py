@@ -20,14 +20,8 @@ from codecbench.errors import CodecBenchError
 from codecbench.run.benchmark import DEFAULT_AUDIO, Benchmarked, Watch, benchmark
 from codecbench.run.executors import KINDS, check_options
 from codecbench.run.patience import Limits
-from codecbench.run.plan import (
-    DEFAULT_METRICS,
-    Plan,
-    Request,
-    make_plan,
-    parse_rates,
-    parse_tolerance,
-)
+from codecbench.run.plan import DEFAULT_METRICS, Plan, make_plan
+from codecbench.run.requests import Request, parse_rates, parse_tolerance
 from codecbench.run.runner import RERUN
 from codecbench.run.scoring import ALIGN
 from codecbench.store.layout import RECORDS
@@ -94,7 +88,7 @@ def _how(command: Command) -> Command:
 
 
 @click.command()
-@click.option("--codecs", required=True, help="NAME[:FILE][@POINT+POINT], separated by commas.")
+@click.option("--codecs", required=True, help="[LABEL=]NAME[:FILE][@POINT+POINT], separated by commas.")
 @click.option("--data", default="demo", show_default=True, help="A folder of audio or the name of a set.")
 @click.option(
     "--kbps", default="", help="Run the point nearest to this rate (or rates: 6,9,12) of each codec."

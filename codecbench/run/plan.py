@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
@@ -21,29 +19,13 @@ from codecbench.data.folders import Dataset, Utterance
 from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
 from codecbench.files import sha256_or_unreadable
 from codecbench.metric import RESAMPLER, Metric
+from codecbench.run.requests import Request, parse_codecs
 from codecbench.store.records import FIELDS as COLUMNS
-from codecbench.text import shown_name
 
 CELL_VERSION = 3
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
 DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One codec of ``--codecs``: ``NAME[:ARGUMENT]`` and its points' names, none for the default ladder."""
-
-    spec: str
-    points: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """The codec's name in records and tables: ``spc:FILE`` without folder and suffix of the file."""
-        name, separator, argument = self.spec.partition(":")
-        # Not Path.stem: "opus@7.5" is the name of a folder, not of a file of type ".5".
-        short = shown_name(re.sub(r"[.][A-Za-z]+$", "", Path(argument).name))
-        return f"{name}:{short}" if separator else name
 
 
 @dataclass(frozen=True)
@@ -158,68 +140,22 @@ def make_plan(
         left_out += missed
         if points:
             contestants.append(Contestant(request.label, request.spec, codec, signature, points))
+    _refuse_twins(contestants)
     scored, absent = _metrics(metrics)
     return Plan(dataset, tuple(contestants), scored, (*left_out, *absent))
 
 
-def parse_codecs(text: str) -> list[Request]:
-    """Parse ``NAME[:ARGUMENT][@POINT[+POINT...]],...``; a codec named twice gets the points of both.
-
-    Raises
-    ------
-    InvalidInput
-        If a part is empty, or two arguments of one codec would share a label.
-    """
-    requests: dict[str, Request] = {}
-    for part in text.split(","):
-        spec, points = _split_points(part.strip())
-        if not spec or "" in points:
-            raise InvalidInput(f"codec list {text!r} has an empty part; write e.g. opus,codec2@2400+3200")
-        before = requests.get(spec)
-        if before and before.points and points:
-            points = tuple(dict.fromkeys(before.points + points))
-        elif before:
-            raise InvalidInput(f"codec {spec!r} is listed twice; name its points once, e.g. opus@8+12")
-        requests[spec] = Request(spec, points)
-    labels: dict[str, str] = {}
-    for request in requests.values():
-        if other := labels.get(request.label):
-            raise InvalidInput(
-                f"{other!r} and {request.spec!r} would share the label {request.label!r}; rename one"
-            )
-        labels[request.label] = request.spec
-    return list(requests.values())
-
-
-def parse_rates(text: str) -> tuple[float, ...]:
-    """Parse ``--kbps``: positive rates in kbit/s separated by commas."""
-    return tuple(
-        _positive(part, "rate", "kbit/s above 0, e.g. --kbps 6 or --kbps 6,9,12") for part in text.split(",")
-    )
-
-
-def parse_tolerance(text: str) -> float:
-    """Parse ``--tolerance``: ``10%`` or ``0.1``."""
-    number = _positive(text.removesuffix("%"), "tolerance", "a share, e.g. 10% or 0.1")
-    return number / 100 if text.endswith("%") else number
-
-
-def _positive(text: str, what: str, wanted: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise InvalidInput(f"{what} {text.strip()!r} is not usable; give {wanted}")
-    return number
-
-
-def _split_points(part: str) -> tuple[str, tuple[str, ...]]:
-    """Split at the last ``@``, unless it belongs to a path."""
-    spec, separator, points = part.rpartition("@")
-    if not separator or re.search(r"[/\\]", points):
-        return part, ()
-    return spec, tuple(name.strip() for name in points.split("+"))
+def _refuse_twins(contestants: Sequence[Contestant]) -> None:
+    """Refuse two labels for one codec with one set of weights: their cells would be the same cells."""
+    seen: dict[tuple[str, str], str] = {}
+    for entry in contestants:
+        for point in entry.points:
+            if other := seen.get((entry.signature, point.name)):
+                raise InvalidInput(
+                    f"{other!r} and {entry.label!r} are the same codec with the same weights "
+                    f"at {point.name}; leave one out"
+                )
+            seen[entry.signature, point.name] = entry.label
 
 
 def _choose(

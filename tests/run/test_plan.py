@@ -6,28 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from codecbench.codec import OperatingPoint
 from codecbench.data.folders import load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.metric import Metric
-from codecbench.run.plan import (
-    LeftOut,
-    Plan,
-    Request,
-    make_plan,
-    parse_codecs,
-    parse_rates,
-    parse_tolerance,
-    require_something,
-)
-
-NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
-POINTS = st.lists(
-    st.from_regex(r"[0-9]{1,2}(\.[0-9])?(-[0-9]{2}ms)?", fullmatch=True), max_size=3, unique=True
-)
+from codecbench.run.plan import LeftOut, Plan, make_plan, require_something
 
 
 @pytest.fixture
@@ -40,55 +24,6 @@ def plan(folder: Path, fakes: Path):
 
 def points(plan: Plan) -> list[str]:
     return [f"{entry.label}@{point.name}" for entry in plan.contestants for point in entry.points]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("opus", [Request("opus")]),
-        ("opus,codec2", [Request("opus"), Request("codec2")]),
-        (" opus , codec2 ", [Request("opus"), Request("codec2")]),
-        ("opus@8", [Request("opus", ("8",))]),
-        ("opus@8+12", [Request("opus", ("8", "12"))]),
-        ("opus@6-60ms", [Request("opus", ("6-60ms",))]),
-        ("opus@8,opus@12+8", [Request("opus", ("8", "12"))]),
-        ("spc:a/b.safetensors@7.5", [Request("spc:a/b.safetensors", ("7.5",))]),
-        ("spc:dir@home/b.st", [Request("spc:dir@home/b.st")]),
-        ("spc:dir@home/b.st@6", [Request("spc:dir@home/b.st", ("6",))]),
-        (r"spc:C:\models\b.st@6", [Request(r"spc:C:\models\b.st", ("6",))]),
-    ],
-)
-def test_parse_codecs(text: str, expected: list[Request]) -> None:
-    assert parse_codecs(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", ",", "opus,", "opus@", "@8", "opus@8+", "opus,opus", "opus,opus@8"])
-def test_parse_codecs_refuses(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        parse_codecs(text)
-
-
-def test_two_files_may_not_share_a_label() -> None:
-    with pytest.raises(InvalidInput, match="share the label 'spc:model'"):
-        parse_codecs("spc:a/model.st,spc:b/model.st")
-    assert [request.label for request in parse_codecs("spc:a/one.st,spc:b/two.st")] == ["spc:one", "spc:two"]
-
-
-@given(st.dictionaries(NAMES, POINTS, min_size=1, max_size=4))
-def test_parse_reads_what_is_written(wanted: dict[str, list[str]]) -> None:
-    text = ",".join(name + ("@" + "+".join(chosen) if chosen else "") for name, chosen in wanted.items())
-    assert parse_codecs(text) == [Request(name, tuple(chosen)) for name, chosen in wanted.items()]
-
-
-@pytest.mark.parametrize(("text", "expected"), [("10%", 0.1), ("0.1", 0.1), ("2.5%", 0.025)])
-def test_parse_tolerance(text: str, expected: float) -> None:
-    assert parse_tolerance(text) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("text", ["", "six", "0", "-6", "nan", "inf", "6,,9"])
-def test_parse_rates_refuses(text: str) -> None:
-    with pytest.raises(InvalidInput, match="kbit/s"):
-        parse_rates(text)
 
 
 @pytest.mark.parametrize(
@@ -216,3 +151,9 @@ def test_points_survive_the_way_to_a_worker() -> None:
 
     point = OperatingPoint("8", 8.0, {"vbr": True})
     assert pickle.loads(pickle.dumps(point)) == point
+
+
+def test_one_set_of_weights_under_two_labels_is_refused(plan) -> None:
+    with pytest.raises(InvalidInput, match="'old' and 'new' are the same codec with the same weights at 64"):
+        plan("old=fake@64,new=fake@64")
+    assert points(plan("old=fake@64,new=fake@32")) == ["old@64", "new@32"]
