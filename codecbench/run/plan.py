@@ -17,7 +17,7 @@ from pathlib import Path
 
 from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
-from codecbench.data.folders import Dataset, Utterance
+from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
 from codecbench.files import sha256_or_unreadable
 from codecbench.metric import RESAMPLER, Metric
