@@ -27,7 +27,17 @@ from codecbench.text import shown_name
 CELL_VERSION = 3
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
-DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")
+DEFAULT_METRICS = (
+    "stoi",
+    "estoi",
+    "pesq-wb",
+    "pesq-nb",
+    "mcd",
+    "visqol",
+    "visqol-poly",
+    "si-sdr",
+    "mel-distance",
+)
 
 
 @dataclass(frozen=True)
