@@ -34,6 +34,9 @@ SUFFIXES = frozenset({
 OTHER_SUFFIXES = frozenset({".raw", ".pcm", ".vox", ".ra", ".rm", ".dsf", ".dff", ".dss", ".qcp", ".g722"})
 """File types of audio that nothing here reads: without a header, or of codecs of their own."""
 
+LEAST_HZ, MOST_HZ = 1_000, 768_000
+"""A header of 1 Hz would make an hour of a second, and 16 000 samples of each when it is resampled."""
+
 _BLOCK_FRAMES = 1 << 20
 _MPEG = "MP3"  # of any layer
 _LENGTH_UNKNOWN = 1 << 48  # a FLAC stream whose header gives no length shows up as a length near 2**63
@@ -73,6 +76,11 @@ def load(path: str | Path) -> tuple[Wave, int]:
         )
     if frames.shape[0] == 0:
         raise InvalidInput(f"{path}: contains no samples; remove it")
+    if not LEAST_HZ <= rate_hz <= MOST_HZ:
+        raise InvalidInput(
+            f"{path}: its header says {rate_hz} samples a second, not {LEAST_HZ} to {MOST_HZ}; "
+            "export it again"
+        )
     if not np.isfinite(frames).all():
         raise InvalidInput(f"{path}: contains NaN or infinite samples; export it again")
     wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)

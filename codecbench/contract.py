@@ -39,6 +39,7 @@ def codec(made: Any, name: str) -> Codec:
         raise ContractBroken(f"codec {name!r}: the entry point made {kind(made)}, not a codecbench.Codec")
     with _told(f"codec {name!r}"):
         info = _info(_attribute(made, "info", "a CodecInfo"), name)
+        _distributions(_attribute(made, "distributions", "names of installed packages"))
         given = _attribute(made, "points", "a tuple of OperatingPoint")
         points = _points(given, any_rate=isinstance(made, DecodedFiles))
         if info is not made.info:
@@ -57,6 +58,7 @@ def metric(made: Any, name: str) -> Metric:
         for field, value in _metric_fields(made).items():
             if value is not getattr(made, field):
                 _put(made, field, value)
+        _distributions(_attribute(made, "distributions", "names of installed packages"))
         golden = made.golden
         if golden is not None and not isinstance(golden, Golden):
             raise _Wrong(f"golden is {kind(golden)}, not a codecbench.metric.Golden")
@@ -140,6 +142,11 @@ def _info(found: Any, name: str) -> CodecInfo:
     }
     plain = CodecInfo(**cast)
     return found if type(found) is CodecInfo and _identical(found, plain) else plain
+
+
+def _distributions(found: Any) -> None:
+    if not isinstance(found, tuple) or not all(isinstance(name, str) and name for name in found):
+        raise _Wrong(f"distributions is {shown(found)}, not a tuple of names of installed packages")
 
 
 def _points(found: Any, *, any_rate: bool) -> tuple[OperatingPoint, ...]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import uuid
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from codecbench.errors import StorageError
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.part")
+"""Names under which atomic writes begin."""
 
 
 def sha256(path: Path) -> str:
@@ -55,6 +60,14 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise unwritable(path, error) from None
+
+
+def clean_partial(folder: Path) -> None:
+    """Remove what killed processes left of atomic writes in a folder that nobody else writes now."""
+    for left in folder.glob(".*.part"):
+        if _PARTIAL.fullmatch(left.name):
+            with suppress(OSError):
+                left.unlink()
 
 
 def write_all(descriptor: int, data: bytes) -> None:

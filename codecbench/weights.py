@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 from codecbench import registry
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
-from codecbench.files import sha256
+from codecbench.files import sha256, sha256_or_unreadable
 
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
 
 VARIABLE = "CODECBENCH_WEIGHTS"
-RETRIES = 3
 
 
 @dataclass(frozen=True)
@@ -165,8 +164,8 @@ def verify_files(declared: WeightsSource, folder: Path) -> Path:
 def fetch(codec: str, progress: Progress | None = None) -> Path:
     """Download what is missing of a codec's files into the user's cache and return that folder.
 
-    A file that is there and has the pinned hash is kept.  An interrupted or damaged download is tried again,
-    and leaves nothing behind when it fails for good.
+    A file that is there and has the pinned hash is kept.  An interrupted download is tried again, and
+    continues where it stopped: in this call, or in the next one.
 
     Parameters
     ----------
@@ -182,7 +181,6 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
     CodecBenchError
         If a download fails, in one line with the reason.
     """
-    import pooch
     import requests
 
     from codecbench.transfer import Refused
@@ -191,22 +189,9 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
     if declared.fetcher is not None:
         return declared.fetcher(progress)
     folder = cache_folder(declared.codec)
-    pooch.get_logger().setLevel("WARNING")
-    store = pooch.create(
-        path=folder,
-        base_url="",
-        registry={name: f"sha256:{file.sha256}" for name, file in declared.files.items()},
-        urls={name: file.url for name, file in declared.files.items()},
-        retry_if_failed=RETRIES,
-    )
     for name, file in declared.files.items():
         try:
-            store.fetch(name, downloader=_downloader(name, file.size, progress))
-        except ValueError:
-            raise CodecBenchError(
-                f"{file.url}: the download does not have the pinned sha256; "
-                "the file upstream has changed, report it"
-            ) from None
+            _bring(file, folder / name, progress)
         except Refused as error:
             raise CodecBenchError(
                 f"{file.url}: download failed: {error}; report it, or put {name} into {folder}"
@@ -222,15 +207,26 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
     return folder
 
 
-def _downloader(name: str, size: int, progress: Progress | None) -> Callable[[str, str, object], None]:
-    """Return what pooch calls to download one file, telling ``progress`` of each piece."""
-    from codecbench.transfer import download
+def _bring(file: WeightsFile, path: Path, progress: Progress | None) -> None:
+    """Download a file unless it is there; what a transfer that broke off had brought stays, for the next."""
+    from codecbench.transfer import Refused, download
 
-    def bring(url: str, output_file: str, _store: object) -> None:
-        Path(output_file).unlink(missing_ok=True)
-        download(url, Path(output_file), size, progress, name)
-
-    return bring
+    if sha256_or_unreadable(path) == file.sha256:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        download(file.url, part, file.size, progress, path.name)
+    except Refused:
+        part.unlink(missing_ok=True)
+        raise
+    if sha256(part) != file.sha256:
+        part.unlink()
+        raise CodecBenchError(
+            f"{file.url}: the download does not have the pinned sha256; "
+            "the file upstream has changed, report it"
+        )
+    part.replace(path)
 
 
 def _declared(name: str) -> WeightsSource | None:

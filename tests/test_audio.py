@@ -109,6 +109,14 @@ def _header_only(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
+def _slow_header(path: Path) -> None:
+    soundfile.write(path, _tone(), 1)
+
+
+def _fast_header(path: Path) -> None:
+    soundfile.write(path, _tone(), 2_000_000_000)
+
+
 def _missing(path: Path) -> None:
     pass
 
@@ -128,6 +136,8 @@ BAD = [
     ("tail.flac", _without_tail, "damaged or truncated"),
     ("header.flac", _header_only, "not readable audio"),
     ("folder.wav", Path.mkdir, "is a folder"),
+    ("slow.wav", _slow_header, "its header says 1 samples a second, not 1000 to 768000"),
+    ("fast.wav", _fast_header, "its header says 2000000000 samples a second"),
 ]
 
 

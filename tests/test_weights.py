@@ -109,6 +109,17 @@ def test_an_interrupted_download_is_tried_again(
     assert server.requests == 3
 
 
+def test_what_a_killed_download_had_brought_is_not_asked_for_again(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(monkeypatch, server)
+    cache.mkdir(parents=True)
+    (cache / ".model.bin.part").write_bytes(CONTENT)
+    weights.fetch("toy")
+    assert server.requests == 0
+    assert [path.name for path in cache.iterdir()] == ["model.bin"]
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -117,7 +128,7 @@ def test_an_interrupted_download_is_tried_again(
         (0, "model.bin", "0" * 64, "does not have the pinned sha256"),
     ],
 )
-def test_a_failed_download_says_why_and_leaves_nothing(
+def test_a_failed_download_says_why_and_leaves_at_most_what_can_be_continued(
     server: Server,
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -129,7 +140,7 @@ def test_a_failed_download_says_why_and_leaves_nothing(
     with pytest.raises(CodecBenchError, match=message) as caught:
         weights.fetch("toy")
     assert "\n" not in str(caught.value)
-    assert not list(cache.iterdir())
+    assert [path.name for path in cache.iterdir()] == [".model.bin.part"] * bool(broken)
 
 
 def test_no_server_is_a_failed_download(server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

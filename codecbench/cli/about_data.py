@@ -9,7 +9,7 @@ import numpy as np
 from codecbench import audio
 from codecbench.cli.progress import note
 from codecbench.codec import DecodedFiles, Wave
-from codecbench.data.folders import Dataset, Utterance
+from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import CodecBenchError
 from codecbench.run.plan import Plan
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from codecbench.anchors import Folder
-from codecbench.data.folders import Dataset, Utterance
+from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import InvalidInput
 from codecbench.run.cell import decoded_file
 from codecbench.store.store import Run

@@ -15,7 +15,8 @@ from codecbench.anchors import Folder
 from codecbench.cli import about_data, remarks
 from codecbench.cli.progress import Progress, download_bar, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
-from codecbench.data.folders import Dataset, load_dataset
+from codecbench.data.folders import load_dataset
+from codecbench.data.sets import Dataset
 from codecbench.errors import CodecBenchError
 from codecbench.run.benchmark import DEFAULT_AUDIO, Benchmarked, Watch, benchmark
 from codecbench.run.executors import KINDS, check_options

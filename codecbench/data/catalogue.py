@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codecbench.data.archive import Archive, install
-from codecbench.data.folders import Dataset, DatasetSource, folder_dataset
+from codecbench.data.folders import folder_dataset
+from codecbench.data.sets import Dataset, DatasetSource
 from codecbench.errors import Unavailable
 
 if TYPE_CHECKING:

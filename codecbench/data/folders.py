@@ -1,4 +1,4 @@
-"""Speech sets: folders of audio files, with speakers, a revision and a speaker-balanced sample.
+"""Speech folders: audio files at any depth as a set, with speakers and a revision.
 
 `load_dataset` takes the name of a registered set (see `codecbench.data.catalogue`) or the path of a folder.
 A folder holds audio files at any depth, found by `codecbench.walk`.  With a ``manifest.csv`` (columns at
@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codecbench import audio, registry, walk
 from codecbench.data import listed
 from codecbench.data.listed import MANIFEST
+from codecbench.data.sets import Dataset, Utterance, registered
 from codecbench.data.speakers import speakers_of
 from codecbench.errors import InvalidInput
 from codecbench.files import sha256_or_unreadable
@@ -32,126 +30,8 @@ from codecbench.text import shown_name
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
 
-__all__ = ["MANIFEST", "Dataset", "DatasetSource", "Utterance", "folder_dataset", "load_dataset"]
-
 SET_PREFIX = "set:"
 """Before the name of a registered set, where a folder has the same name."""
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One file of a set.
-
-    Parameters
-    ----------
-    id : str
-        Unique in the set and usable as a file name, see `codecbench.names.utterance_ids`.
-    path : Path
-        The audio file.
-    speaker : str
-        Who speaks: from the manifest, else from a known way to name files, else the file's folder.
-    seconds : float or None
-        Duration by the file's header; None where that is unreadable.
-    name : str
-        Path below the set's folder without suffix, by which decoded files are found; the id by default.
-    stem_is_unique : bool
-        Whether the set has no other file of that stem, so that decoded files may be found by it alone.
-    """
-
-    id: str
-    path: Path
-    speaker: str
-    seconds: float | None
-    name: str = ""
-    stem_is_unique: bool = True
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A speech set, its utterances sorted by id.
-
-    ``revision`` is the SHA-256 over every utterance's id, speaker and file content of the whole set; a sample
-    keeps it, since set, ``limit`` (None for the whole set) and ``seed`` say which utterances were taken.
-    """
-
-    name: str
-    utterances: tuple[Utterance, ...]
-    revision: str
-    licence: str = ""
-    description: str = ""
-    synthetic: bool = False
-    speakers_from: str = ""
-    """How the speakers were told apart, in words."""
-    notes: tuple[str, ...] = ()
-    """What was left out of the folder, a line each."""
-    limit: int | None = None
-    seed: int = 0
-
-    def sample(self, limit: int | None, seed: int = 0) -> Dataset:
-        """Return at most ``limit`` utterances, as evenly over the speakers as their numbers allow.
-
-        One utterance of every speaker is taken before a second of any.  The choice hangs on the seed, the ids
-        and the speakers alone, and a smaller sample of the same seed is part of a larger one.
-
-        Raises
-        ------
-        InvalidInput
-            If the limit is not positive.
-        """
-        if limit is None:
-            return replace(self, seed=seed)
-        if limit < 1:
-            raise InvalidInput(f"cannot take {limit} utterances; give a limit of 1 or more")
-        turns: list[tuple[int, str, Utterance]] = []
-        for speaker, spoken in _by_speaker(self.utterances).items():
-            shuffled = sorted(spoken, key=lambda item: _draw(seed, item.id))
-            turns += [(turn, _draw(seed, speaker), item) for turn, item in enumerate(shuffled)]
-        taken = sorted(turns, key=lambda entry: entry[:2])[:limit]
-        chosen = tuple(sorted((item for *_, item in taken), key=lambda item: item.id))
-        return replace(self, utterances=chosen, limit=limit, seed=seed)
-
-    def only(self, utterances: Collection[Utterance]) -> Dataset:
-        """Return the set with no others than these; like a sample it keeps the revision."""
-        return replace(self, utterances=tuple(item for item in self.utterances if item in utterances))
-
-
-@dataclass(frozen=True)
-class DatasetSource(ABC):
-    """A registered set: what it is and how to get it; entry points of ``codecbench.datasets`` return one.
-
-    ``size_bytes`` is what has to be downloaded from one of the ``urls``, 0 where the set needs no download.
-    """
-
-    name: str
-    description: str
-    licence: str
-    size_bytes: int = 0
-    urls: tuple[str, ...] = ()
-
-    @abstractmethod
-    def check(self) -> None:
-        """Return quietly if the set is on this machine; never touches the network.
-
-        Raises
-        ------
-        Unavailable
-            If it is not; the remedy is the command that downloads it.
-        """
-
-    def fetch(self, progress: Progress | None = None) -> None:
-        """Download the set where it is not on this machine, telling ``progress`` of each piece.
-
-        By default nothing: a set that is part of a package has nothing to download.
-
-        Raises
-        ------
-        Unavailable
-            If it cannot be downloaded.
-        """
-
-    @abstractmethod
-    def load(self) -> Dataset:
-        """Return the set, which `fetch` has brought."""
 
 
 def load_dataset(
@@ -173,7 +53,7 @@ def load_dataset(
     InvalidInput
         If there is neither, or both, or the folder cannot be used; see `folder_dataset`.
     Unavailable
-        If the set cannot be downloaded.
+        If the set cannot be downloaded; `ContractBroken` where another package's set is none.
     """
     spec = str(spec)
     known = registry.names(registry.DATASETS)
@@ -184,10 +64,7 @@ def load_dataset(
                 f"{spec!r} is a folder here and a registered set; write ./{spec} for the folder, "
                 f"or {SET_PREFIX}{spec} for the set"
             )
-        source: DatasetSource = registry.dataset(name)
-        source.fetch(progress)
-        dataset: Dataset = source.load()
-        return dataset
+        return registered(name, progress)
     if name != spec:
         raise InvalidInput(registry.unknown("dataset", name, known))
     if not Path(spec).exists() and not re.search(r"[/\\.~]", spec):
@@ -274,14 +151,3 @@ def _check_folder(folder: Path) -> None:
         raise InvalidInput(f"{folder}: no such folder; check the path")
     if not folder.is_dir():
         raise InvalidInput(f"{folder}: is a file; give the folder that holds the audio files")
-
-
-def _by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
-    groups: dict[str, list[Utterance]] = defaultdict(list)
-    for item in utterances:
-        groups[item.speaker].append(item)
-    return groups
-
-
-def _draw(seed: int, text: str) -> str:
-    return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codecbench.data.folders import Dataset
+from codecbench.data.sets import Dataset
 from codecbench.errors import InvalidInput
 from codecbench.run.cell import Task
 from codecbench.run.describe import describe

@@ -23,7 +23,7 @@ from typing import TypeVar
 from codecbench import audio, calls, returned
 from codecbench.alignment import Delay
 from codecbench.codec import Codec, DecodedFiles, Wave
-from codecbench.data.folders import Utterance
+from codecbench.data.sets import Utterance
 from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
 from codecbench.guard import guarded
 from codecbench.metric import Metric

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
-from codecbench.data.folders import Dataset, Utterance
+from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
 from codecbench.files import sha256_or_unreadable
 from codecbench.metric import RESAMPLER, Metric
@@ -25,7 +25,17 @@ from codecbench.store.records import FIELDS as COLUMNS
 CELL_VERSION = 3
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
-DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")
+DEFAULT_METRICS = (
+    "stoi",
+    "estoi",
+    "pesq-wb",
+    "pesq-nb",
+    "mcd",
+    "visqol",
+    "visqol-poly",
+    "si-sdr",
+    "mel-distance",
+)
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
 from codecbench.fields import Wrong, read_json
-from codecbench.files import unwritable, write_all, write_atomically
+from codecbench.files import clean_partial, unwritable, write_all, write_atomically
 from codecbench.lock import Lock
 from codecbench.store import schema
-from codecbench.store.layout import MANIFEST, RECORDS
+from codecbench.store.layout import AUDIO, MANIFEST, RECORDS
 from codecbench.store.manifest import FORMAT, Manifest, current
 from codecbench.store.records import (
     FIELDS,
@@ -71,6 +71,7 @@ class Store:
         except OSError as error:
             raise unwritable(out, error) from None
         try:
+            self._clean()
             self._file = self._path.open("ab", buffering=0)
             self.repaired_bytes = self._repair()
             self._known: dict[str, Record] = {}
@@ -83,6 +84,11 @@ class Store:
         except BaseException:
             self.close()
             raise
+
+    def _clean(self) -> None:
+        """Remove what a killed run left half written: nobody writes here while the lock is ours."""
+        for folder in (self.out, *(self.out / AUDIO).glob("*")):
+            clean_partial(folder)
 
     def __enter__(self) -> Self:
         return self

@@ -139,3 +139,51 @@ def test_curves_are_refused_with_the_reason() -> None:
     shaky = compare_curves(anchor, (test[0], noisy), speakers)
     assert "resamples" in shaky.rate_reason or "monotone" in shaky.rate_reason
     assert math.isnan(shaky.rate.low)
+
+
+def _shifted(overlap: float) -> tuple[Floats, Floats]:
+    """Return a curve whose quality shares a part of the anchor's range, its own being as wide."""
+    return RATES, ANCHOR + (1 - overlap) * (ANCHOR[-1] - ANCHOR[0])
+
+
+@pytest.mark.parametrize("overlap", [0.005, 0.1, 0.24])
+def test_a_sliver_of_overlap_is_refused_with_its_share(overlap: float) -> None:
+    with pytest.raises(
+        Refused, match=rf"overlap in quality over {overlap:.1%} of the shorter one, 25% are needed"
+    ):
+        bd_rate(RATES, ANCHOR, *_shifted(overlap))
+    with pytest.raises(Refused, match="do not overlap in rate"):
+        bd_quality(RATES, ANCHOR, 10 * RATES, ANCHOR)
+
+
+def _utterances(curve: tuple[Floats, Floats], speakers: int) -> tuple[Floats, Floats]:
+    noise = np.random.default_rng(1).normal(0, 0.02, (4 * speakers, 1))
+    return np.tile(curve[0], (4 * speakers, 1)), curve[1] + noise
+
+
+@pytest.mark.parametrize(("overlap", "word"), [(0.3, "little overlap: 30% of the shorter curve"), (0.6, "")])
+def test_little_overlap_is_flagged(overlap: float, word: str) -> None:
+    speakers = np.repeat(np.arange(10), 4)
+    found = compare_curves(_utterances((RATES, ANCHOR), 10), _utterances(_shifted(overlap), 10), speakers)
+    assert found.rate_reason == word
+    assert found.rate_overlap == pytest.approx(overlap)
+
+
+@pytest.mark.parametrize("speakers", [1, 2, 3, 5])
+def test_few_speakers_get_no_interval(speakers: int) -> None:
+    curves = _utterances((RATES, ANCHOR), speakers), _utterances((0.7 * RATES, ANCHOR), speakers)
+    found = compare_curves(*curves, np.repeat(np.arange(speakers), 4))
+    assert found.rate.mean == pytest.approx(-30, abs=1)
+    assert math.isnan(found.rate.low) and math.isnan(found.rate.high)
+    assert found.rate_reason == f"no interval: {speakers} of the 6 speakers needed"
+
+
+def test_six_speakers_get_one() -> None:
+    curves = _utterances((RATES, ANCHOR), 6), _utterances((0.7 * RATES, ANCHOR), 6)
+    found = compare_curves(*curves, np.repeat(np.arange(6), 4))
+    assert found.rate.low <= found.rate.mean <= found.rate.high and not found.rate_reason
+
+
+def test_a_point_at_no_rate_is_refused_with_its_reason() -> None:
+    with pytest.raises(Refused, match="the test codec has a point at 0 kbit/s, which has no logarithm"):
+        bd_rate(RATES, ANCHOR, [0.0, 9.0, 12.0, 24.0], ANCHOR)

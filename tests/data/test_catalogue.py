@@ -20,7 +20,8 @@ import soundfile
 
 from codecbench import audio, registry
 from codecbench.data import catalogue
-from codecbench.data.folders import DatasetSource, load_dataset
+from codecbench.data.folders import load_dataset
+from codecbench.data.sets import DatasetSource
 from codecbench.errors import Unavailable
 from codecbench.metric import level_dbfs
 

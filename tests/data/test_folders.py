@@ -14,7 +14,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codecbench.data.folders import Dataset, Utterance, folder_dataset, load_dataset
+from codecbench.data.folders import folder_dataset, load_dataset
+from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import InvalidInput
 
 

@@ -268,3 +268,16 @@ def test_codes_survive_storage(codes: np.ndarray) -> None:
     assert again.dtype == np.int64
     np.testing.assert_array_equal(again, codes)
     assert stored["dtype"] == ("uint16" if codes.size == 0 or codes.max() < 65_536 else "uint32")
+
+
+def test_what_a_killed_writer_left_half_written_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = tmp_path / "audio" / "opus@6"
+    kept.mkdir(parents=True)
+    left = [tmp_path / f".{'0a' * 16}.part", kept / f".{'b1' * 16}.part"]
+    others = [tmp_path / ".mine.part", kept / "a.flac", tmp_path / "notes.part"]
+    for path in (*left, *others):
+        path.write_bytes(b"x")
+    with Store(tmp_path):
+        pass
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from codecbench.codec import Codec, CodecInfo, Coded, OperatingPoint, Wave
+from codecbench.data.sets import Dataset, DatasetSource, Utterance
 from codecbench.errors import InvalidPayload, StorageError, Unscorable
 from codecbench.metric import Golden, Metric
 
@@ -229,13 +230,16 @@ class Nameless(Codec):
     encode, decode = Good.encode, Good.decode
 
 
-def made(entry: str, *, points: Any = (POINT,), whole: Any = None, **info: Any) -> Callable[[], Codec]:
+def made(
+    entry: str, *, points: Any = (POINT,), whole: Any = None, packages: Any = (), **info: Any
+) -> Callable[[], Codec]:
     """Return what makes a codec of that name with other info or points."""
 
     def make() -> Codec:
         codec = Good()
         codec.info = replace(INFO, **{"name": f"enters-{entry}", **info}) if whole is None else whole
         codec.points = points
+        codec.distributions = packages
         return codec
 
     return make
@@ -245,6 +249,8 @@ def made(entry: str, *, points: Any = (POINT,), whole: Any = None, **info: Any) 
 ENTERS: dict[str, tuple[Any, str]] = {
     "other-name": (made("x", name="opus"), "info.name is 'opus', but the entry point is 'enters-other-name'"),
     "slash": (made("x", name="../x"), "info.name is '../x', but the entry point is 'enters-slash'"),
+    "packages": (made("packages", packages=["av"]), "distributions is list of 1, not a tuple"),
+    "no-packages": (made("no-packages", packages=None), "distributions is None, not a tuple"),
     "control": (made("x", name="a\x1b[2Jb"), r"info.name is 'a\x1b[2Jb', but"),
     "no-info": (Nameless, "info is missing (a CodecInfo"),
     "info-dict": (made("x", whole={"name": "x"}), "info is dict, not a CodecInfo"),
@@ -347,6 +353,7 @@ METRICS: dict[str, tuple[Any, str]] = {
     "measures-span": (metric("measures-span", value_range=None), "value_range is NoneType"),
     "measures-label": (metric("measures-label", label=""), "label is empty"),
     "measures-unit": (metric("measures-unit", unit="a\x00"), "unit is "),
+    "measures-packages": (metric("measures-packages", distributions="av"), "distributions is 'av', not a tuple"),
     "measures-better": (metric("measures-better", higher_is_better="yes"), "higher_is_better is 'yes'"),
     "measures-golden": (metric("measures-golden", golden={"identity": 1}), "golden is dict"),
     "measures-bibtex": (metric("measures-bibtex", bibtex="Doe 2020"), "bibtex begins with 'Doe 2020'"),
@@ -362,10 +369,46 @@ CITED = metric(
     version=np.int64(2),
 )
 
+
+def _set(**fields: Any) -> Dataset:
+    items = tuple(Utterance(ident, Path(__file__), "s", 1.0) for ident in fields.pop("ids", ("a", "b")))
+    return Dataset(**({"name": "n", "utterances": items, "revision": "r"} | fields))
+
+
+def source(
+    name: str, load: Callable[[], Any], fetch: Callable[[], Any] = lambda: None
+) -> type[DatasetSource]:
+    """Return a source of a set, under ``name``, that fetches and loads so."""
+
+    def make(self: Any) -> None:
+        DatasetSource.__init__(self, name, "a set", "CC0-1.0")
+
+    methods = {"check": lambda self: None, "load": lambda self: load(), "fetch": lambda self, _: fetch()}
+    return type(name, (DatasetSource,), {"__init__": make, **methods})
+
+
+# Datasets that cannot be used, by entry point, and what their author is told.
+SETS: dict[str, tuple[Any, str]] = {
+    "set-raises": (source("set-raises", lambda: {}["x"]), "cannot be loaded (KeyError: 'x')"),
+    "set-fetch": (source("set-fetch", _set, lambda: 1 / 0), "cannot be loaded (ZeroDivisionError"),
+    "set-exits": (source("set-exits", lambda: sys.exit(3)), "cannot be loaded (SystemExit: 3"),
+    "set-name": (source("another", _set), "its name is 'another'"),
+    "set-dict": (source("set-dict", dict), "load() gave dict, not a Dataset"),
+    "set-none": (dict, "the entry point made dict, not a DatasetSource"),
+    "set-empty": (source("set-empty", lambda: _set(ids=())), "utterances is tuple of 0"),
+    "set-list": (source("set-list", lambda: _set(utterances=[1])), "utterances is list of 1"),
+    "set-twice": (source("set-twice", lambda: _set(ids=("a", "a"))), "two utterances have one id"),
+    "set-climbs": (source("set-climbs", lambda: _set(ids=("../a",))), "the id '../a' is no file name"),
+    "set-text": (source("set-text", lambda: _set(licence=None)), "licence is None, not one line of text"),
+    "set-lines": (source("set-lines", lambda: _set(name="a\nb")), "name is 'a\\nb', not one line of text"),
+}  # fmt: skip
+_LOADED = {name.replace("-", "_"): row[0] for name, row in SETS.items()}
 _MADE = {f"enters-{name}".replace("-", "_"): row[0] for name, row in ENTERS.items()}
 _SCORING = {f"scores-{name}": scoring(name, row[0]) for name, row in SCORES.items()}
 _MEASURING = {name.replace("-", "_"): row[0] for name, row in METRICS.items()}
-globals().update(_MADE | {name.replace("-", "_"): made for name, made in _SCORING.items()} | _MEASURING)
+globals().update(
+    _MADE | _LOADED | {name.replace("-", "_"): made for name, made in _SCORING.items()} | _MEASURING
+)
 
 
 def install(folder: Path) -> None:
@@ -385,7 +428,8 @@ def install(folder: Path) -> None:
     info = folder / "codecbench_hostile-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: codecbench-hostile\nVersion: 1\n")
-    groups = {"codecbench.codecs": codecs, "codecbench.metrics": metrics}
+    sets = {name: f"hostile:{name.replace('-', '_')}" for name in SETS}
+    groups = {"codecbench.codecs": codecs, "codecbench.metrics": metrics, "codecbench.datasets": sets}
     lines = [
         line
         for group, points in groups.items()

@@ -55,6 +55,17 @@ def readable(record: Record) -> None:
     assert len(line) < 20_000
 
 
+@pytest.mark.parametrize("entry", hostile.SETS)
+def test_a_set_of_a_package_that_cannot_be_used_says_why(
+    entry: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert status_of(["run", "--data", entry, "--codecs", "pcm", "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert not said.out
+    assert f"codecbench: dataset {entry!r}" in said.err and hostile.SETS[entry][1] in said.err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("entry", hostile.ENTERS)
 def test_a_codec_that_is_none_is_left_out_with_a_reason_and_others_go_on(entry: str, folder: Path) -> None:
     plan = make_plan(load_dataset(str(folder)), f"enters-{entry},hostile", ["si-sdr"])
