@@ -14,9 +14,9 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codecbench import audio, registry, walk
@@ -52,6 +52,8 @@ class Utterance:
         Path below the set's folder without suffix, by which decoded files are found; the id by default.
     stem_is_unique : bool
         Whether the set has no other file of that stem, so that decoded files may be found by it alone.
+    about : Mapping[str, str]
+        What else the manifest says of it, by column: language, gender, ...
     """
 
     id: str
@@ -60,6 +62,7 @@ class Utterance:
     seconds: float | None
     name: str = ""
     stem_is_unique: bool = True
+    about: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -204,8 +207,8 @@ def folder_dataset(
         files or names files outside the folder.
     """
     _check_folder(folder)
-    speakers, notes = _files(folder, leave_out)
-    files = sorted(path for path in speakers if re.search(pattern, path))
+    known, notes = _files(folder, leave_out)
+    files = sorted(path for path in known if re.search(pattern, path))
     if not files:
         left_out = "".join(f"; {note}" for note in notes[:3])
         raise InvalidInput(
@@ -218,10 +221,11 @@ def folder_dataset(
     names = [pair_name(path) for path in files]
     alone = unique([stem(item) for item in names])
     told, how = speakers_of(names, shown_name(folder.resolve().name))
-    told = [speakers[path] or other for path, other in zip(files, told, strict=True)]
-    how = listed.MANIFEST if all(speakers[path] for path in files) else how
+    speakers = [known[path].pop("speaker", "") for path in files]
+    told = [given or other for given, other in zip(speakers, told, strict=True)]
+    how = listed.MANIFEST if all(speakers) else how
     rows = [
-        (Utterance(ident, folder / path, speaker, duration, own, stem(own) in alone), digest)
+        (Utterance(ident, folder / path, speaker, duration, own, stem(own) in alone, known[path]), digest)
         for ident, path, speaker, duration, own, digest in zip(
             utterance_ids(files), files, told, seconds, names, digests, strict=True
         )
@@ -240,12 +244,12 @@ def folder_dataset(
     )
 
 
-def _files(folder: Path, leave_out: Collection[Path]) -> tuple[dict[str, str], list[str]]:
-    """Return the files of a set with the speakers its manifest gives, and notes on what is left out."""
+def _files(folder: Path, leave_out: Collection[Path]) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Return the files of a set with what its manifest says of each, and notes on what is left out."""
     if (folder / MANIFEST).is_file():
         return listed.read(folder), []
     found = walk.find(folder, leave_out)
-    return dict.fromkeys(found.files, ""), found.notes
+    return {path: {} for path in found.files}, found.notes
 
 
 def _check_folder(folder: Path) -> None:

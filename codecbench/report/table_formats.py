@@ -128,5 +128,5 @@ def _incomplete(table: PaperTable, rows: list[Row]) -> str:
         return ""
     if len(short) <= MOST_NAMED:
         told = "; ".join(f"{label}: {named}" for label, named in short.items())
-        return f"{SHORT} over fewer of the {table.utterances} utterances: {told}."
-    return f"{SHORT} over fewer than the {table.utterances} utterances ({least} at least)."
+        return f"{SHORT} over fewer utterances: {told}."
+    return f"{SHORT} over fewer utterances ({least} at least)."
