@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from codecbench.analysis.leaderboard import Across, Board, Entrant, Scored
 from codecbench.report.page import render
 from codecbench.report.table import MISSING, fixed
-from codecbench.report.table_formats import escape_markdown
+from codecbench.report.table_formats import between, escape_markdown
 from codecbench.text import csv_safe
 
 TEMPLATE = "leaderboard.html"
@@ -18,7 +19,14 @@ TEMPLATE = "leaderboard.html"
 
 def html(found: Sequence[Board], tables: Sequence[Across]) -> str:
     """Return the page: a sortable table a set, then the recipes that several sets share."""
-    context = {"boards": found, "across": tables, "digits": digits, "value": value, "fixed": fixed}
+    context: dict[str, Any] = {
+        "boards": found,
+        "across": tables,
+        "digits": digits,
+        "value": value,
+        "fixed": fixed,
+    }
+    context["between"] = between
     return render(context, TEMPLATE, ("leaderboard.js",))
 
 
