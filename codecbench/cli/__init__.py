@@ -29,6 +29,7 @@ COMMANDS = {
     "list": "codecbench.cli.listing:list_all",
     "report": "codecbench.cli.results:report",
     "table": "codecbench.cli.table:table",
+    "figure": "codecbench.cli.figure:figure",
     "leaderboard": "codecbench.cli.leaderboard:leaderboard",
     "export": "codecbench.cli.results:export",
     "check-published": "codecbench.cli.published:check_published",

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from codecbench.analysis import comparisons, lags, results
-from codecbench.analysis.published import repository_folder
+from codecbench.analysis import comparisons, lags
 from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
@@ -23,6 +22,7 @@ from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.content import EVERYTHING, Content
 from codecbench.report.context import CAPTIONS, Findings, page_context
+from codecbench.report.one_figure import published_points
 from codecbench.report.payload import payload
 from codecbench.report.scratch import put, scratch
 from codecbench.report.selection import RATE, narrow, with_columns
@@ -72,10 +72,7 @@ def build(
         If the folder cannot be written.
     """
     run = content.of(load_runs([Path(folder) for folder in runs], ours))
-    literature = results.table(results.read_published(published or repository_folder()))
-    literature = literature[literature["metric"].isin(run.manifest["metrics"])]
-    if not content.other_sets:
-        literature = literature[literature["dataset"] == run.manifest["dataset"]["name"]]
+    literature = published_points(run, published, other_sets=content.other_sets)
     findings = _findings(run, literature, runs, content)
     to = Path(to).absolute()
     if to.exists() and any(to.iterdir() if to.is_dir() else [to]) and not (to / MARKER).is_file():

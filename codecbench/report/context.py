@@ -20,7 +20,6 @@ CAPTIONS = {
     "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
     "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
     "spectrograms": "One utterance through each codec: spectrogram and mel spectrogram.",
-    "tokens": "The tokens of that utterance as pictures: streams upwards, time to the right.",
 }
 """The figures that the page shows, with what they show."""
 
