@@ -19,7 +19,7 @@ from codecbench.errors import InvalidInput
 from codecbench.text import shown_name
 
 _RUN = frozenset({"manifest.json", "records.jsonl"})
-_OUTPUT = (_RUN, frozenset({"codecbench-report"}), frozenset({"key.json", "stimuli"}))
+_OUTPUT = (_RUN, frozenset({"codecbench-report"}), frozenset({"key.json", "listeners"}))
 _KEPT_SPEECH = "audio"
 
 

@@ -58,8 +58,7 @@ def say_unscored(run: Run) -> None:
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
     """Print the table on stdout, for the eye or as JSON: a list of objects, null where a value is missing."""
     if as_json:
-        rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+        print_json(rows_of(table))
         return
     shown = table[[name for name in table.columns if not name.endswith(("_low", "_high", "_n"))]]
     cells = [[str(name) for name in shown.columns]]
@@ -72,6 +71,16 @@ def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
             for text, width, right in zip(row, widths, numeric, strict=True)
         )
         click.echo("  ".join(padded).rstrip())
+
+
+def print_json(value: object) -> None:
+    """Print JSON on stdout."""
+    click.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON has them: null where a value is missing."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:

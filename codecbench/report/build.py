@@ -17,17 +17,17 @@ from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, latex_table, methods, page, pictures, table_formats
+from codecbench.report import figures, heard, latex_table, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.content import EVERYTHING, Content
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.one_figure import published_points
 from codecbench.report.payload import payload
-from codecbench.report.scratch import put, scratch
 from codecbench.report.selection import RATE, narrow, with_columns
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
+from codecbench.scratch import put, scratch
 from codecbench.store.store import Run
 from codecbench.text import csv_safe
 
@@ -151,7 +151,11 @@ def _write_tables(findings: Findings, folder: Path) -> None:
     frames = {
         "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
         "failures": findings.failures,
-    } | {f"listening-{slug(test.name)}": test.table for test in findings.heard}  # fmt: skip
+    }  # fmt: skip
+    for test in findings.heard:
+        frames[f"listening-{slug(test.name)}"] = test.result.table
+        if len(test.result.pairs):
+            frames[f"listening-{slug(test.name)}-pairs"] = test.result.pairs
     for name, frame in frames.items():
         csv_safe(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
 
@@ -177,11 +181,11 @@ def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[
 
 
 def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
-    """Return the report as Markdown: main plot, table, other figures, methods."""
+    """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
     parts = [f"# {table_formats.escape_markdown(findings.title)}"]
     images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
     parts += [*images[:1], table_formats.markdown(findings.table)]
     parts += [table_formats.markdown(findings.by)] if findings.by is not None else []
-    parts += images[1:]
+    parts += [*images[1:], *heard.markdown(findings.heard)]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"
