@@ -44,7 +44,8 @@ def with_files(references: Dataset, decoded: Sequence[Folder]) -> tuple[Dataset,
         lines.append(f"{there} of {asked} references have {whose}; left out: {_first(lacking)}")
     for each in decoded:
         used = {path for item in references.utterances if (path := _file(item, each))}
-        if used and (alone := each.unused(used)):
+        own = {item.path for item in references.utterances}  # they may lie inside the decoded files' folder
+        if used and (alone := each.unused(used | own)):
             count = f"{len(alone)} decoded file{'' if len(alone) == 1 else 's'}"
             lines.append(f"{count} in {shown_name(each.folder)} without a reference: {_first(alone)}")
     return (references.only(paired) if there else references), lines
