@@ -6,8 +6,8 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ class Utterance:
         Path below the set's folder without suffix, by which decoded files are found; the id by default.
     stem_is_unique : bool
         Whether the set has no other file of that stem, so that decoded files may be found by it alone.
+    about : Mapping[str, str]
+        What else the manifest says of it, by column: language, gender, ...
     """
 
     id: str
@@ -47,6 +49,7 @@ class Utterance:
     seconds: float | None
     name: str = ""
     stem_is_unique: bool = True
+    about: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
 
 
 @dataclass(frozen=True)

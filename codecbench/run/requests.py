@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codecbench import contract
-from codecbench.errors import InvalidInput
+from codecbench.errors import WrongUsage
+from codecbench.run.groups import expanded
 from codecbench.text import shown_name
 
 
@@ -42,31 +44,36 @@ def parse_codecs(text: str) -> list[Request]:
 
     Raises
     ------
-    InvalidInput
+    WrongUsage
         If a part is empty, or two codecs would share a label.
     """
     requests: dict[tuple[str, str], Request] = {}
-    for part in text.split(","):
+    for part in expanded(text):
         given, labelled = _split_label(part.strip())
         spec, points = _split_points(labelled)
         if not spec or "" in points:
-            raise InvalidInput(f"codec list {text!r} has an empty part; write e.g. opus,codec2@2400+3200")
+            raise WrongUsage(f"codec list {text!r} has an empty part; write e.g. opus,codec2@2400+3200")
         before = requests.get((given, spec))
         if before and before.points and points:
             points = tuple(dict.fromkeys(before.points + points))
         elif before:
-            raise InvalidInput(f"codec {spec!r} is listed twice; name its points once, e.g. opus@8+12")
+            raise WrongUsage(f"codec {spec!r} is listed twice; name its points once, e.g. opus@8+12")
         requests[given, spec] = Request(spec, points, given)
     told_apart = _told_apart(list(requests.values()))
+    distinct(told_apart)
+    return told_apart
+
+
+def distinct(requests: Sequence[Request]) -> None:
+    """Raise `WrongUsage` where two codecs would share a label."""
     labels: dict[str, str] = {}
-    for request in told_apart:
+    for request in requests:
         if other := labels.get(request.label):
-            raise InvalidInput(
+            raise WrongUsage(
                 f"{other!r} and {request.spec!r} would share the label {request.label!r}; "
                 f"label them, e.g. old={other},new={request.spec}"
             )
         labels[request.label] = request.spec
-    return told_apart
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
@@ -88,7 +95,7 @@ def _positive(text: str, what: str, wanted: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise InvalidInput(f"{what} {text.strip()!r} is not usable; give {wanted}")
+        raise WrongUsage(f"{what} {text.strip()!r} is not usable; give {wanted}")
     return number
 
 
@@ -98,7 +105,7 @@ def _split_label(part: str) -> tuple[str, str]:
     if not separator or ":" in label:
         return "", part
     if not contract.NAME.fullmatch(label):
-        raise InvalidInput(f"the label {label!r} cannot be used; a label is {contract.WHAT_A_NAME_IS}")
+        raise WrongUsage(f"the label {label!r} cannot be used; a label is {contract.WHAT_A_NAME_IS}")
     return label, rest
 
 
