@@ -1,4 +1,4 @@
-"""Text that comes from outside, made fit to be shown: messages, names of files, cells of a CSV file.
+"""Sanitising of text that comes from outside: messages, names of files, cells of a CSV file.
 
 Plugins' errors, names on disks and fields of files may hold terminal escapes, line breaks, bytes that are no
 UTF-8, lone surrogates, or megabytes.  Whatever is printed or stored for people passes one of these functions.

@@ -1,4 +1,4 @@
-"""What the table of a run does not say by itself: how speech lies in time, and on whose voices means rest."""
+"""Remarks below the table of a run: how speech lies in time, and on whose voices means rest."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import click
 from codecbench import weights as weights_lookup
 from codecbench.anchors import Folder
 from codecbench.cli import about_data, remarks
-from codecbench.cli.progress import Progress, note
+from codecbench.cli.progress import Progress, download_bar, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
 from codecbench.errors import CodecBenchError
@@ -129,7 +129,8 @@ def run(
         # The environment is what workers inherit.
         os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
     _check(**how)
-    whole = load_dataset(data, [out] if out else [])
+    with download_bar() as progress:
+        whole = load_dataset(data, [out] if out else [], progress)
     plan = make_plan(
         whole.sample(limit, seed),
         codecs,
@@ -168,7 +169,8 @@ def score(
 ) -> int:
     """Score speech that some codec has decoded already, against its references."""
     _check(**how)
-    whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
+    with download_bar() as progress:
+        whole = load_dataset(ref, [Path(deg), *([out] if out else [])], progress)
     decoded = Request(f"{Folder.info.name}:{deg}", () if kbps is None else (f"{kbps:g}",))
     paired, said = remarks.with_files(whole, Folder(deg))
     if said:

@@ -1,4 +1,4 @@
-"""Make a report's folder from runs, whole or not at all.
+"""Report builder: a folder made from runs, whole or not at all.
 
 The folder holds ``index.html``, ``report.md``, ``tables/`` (Markdown, CSV, LaTeX), ``figures/`` (SVG, PDF,
 PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/``, unless they are inside it.

@@ -1,4 +1,4 @@
-"""What the page's template is given: the run in words and numbers, ready to print."""
+"""Template context of the page: the run in words and numbers, ready to print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a table is printed: its columns, and the order of rows within a band."""
+"""Selection for a printed table: its columns, and the order of rows within a band."""
 
 from __future__ import annotations
 

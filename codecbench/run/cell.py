@@ -1,4 +1,4 @@
-"""The computation of one cell: load, resample, encode, decode, time, measure the lag, score.
+"""Evaluation of one cell: load, resample, encode, decode, time, measure the lag, score.
 
 `compute` runs in workers.  It is a pure function of its task; what is expensive to load (codecs, metrics, the
 current reference) is kept in the process between calls.

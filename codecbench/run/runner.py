@@ -1,4 +1,4 @@
-"""Compute the missing cells of a plan and append each record the moment it exists.
+"""Run loop: the missing cells of a plan are computed, each record is appended the moment it exists.
 
 A codec's lag at a point is settled on the way, see `codecbench.run.settle`.
 

@@ -1,4 +1,4 @@
-"""One lag for a codec at a point, settled from what its utterances show.
+"""Delay compensation of a codec at a point: one lag, settled from what its utterances show.
 
 Each cell measures the lag of its own utterance; a codec has one, the median.  It is not known while the first
 cells are computed, so these undo their own, later ones the median of those before them, which is an input of

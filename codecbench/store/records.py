@@ -1,4 +1,4 @@
-"""One record a cell: its fields, and its line in ``records.jsonl``.
+"""Records, one a cell: its fields, and its line in ``records.jsonl``.
 
 A record is a JSON object on one line; missing values are null, never NaN.  Scores stand in ``scores`` (after
 undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.  ``lag_ms``,
