@@ -85,7 +85,7 @@ def rate_quality(
                 curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values("kbps")
                 _curve(axis, curve, metric, marks[codec], is_ground_truth(run, codec))
                 if is_declared(run, codec):
-                    ring = {"markerfacecolor": "none", "markeredgecolor": marks[codec].colour}
+                    ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": marks[codec].colour}
                     axis.plot(curve["kbps"], curve[metric], "o", markersize=9, zorder=2, **ring)
                 rows += _rows(curve, metric)
             literature = published[published["metric"] == metric]
