@@ -106,7 +106,7 @@ def compare_all(
         n, used = int(kept.sum()), np.unique(index[kept]).size
         rows.append({"a": a, "b": b, **Comparison(*interval, math.nan, n, used)._asdict()})
     frame = pd.DataFrame(rows)
-    p_values = _sign_flip(sums, _flips_for(len(pairs)), seed)
+    p_values = _sign_flip(sums, flips_for(len(pairs)), seed)
     frame["p_value"] = np.where(frame["n"].to_numpy() > 0, p_values, math.nan)
     frame["p_holm"] = holm(frame["p_value"].to_numpy())
     return frame[columns]
@@ -124,11 +124,11 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def smallest_p(clusters: int, flips: int = MOST_FLIPS) -> float:
-    """Return the smallest p-value that this many clusters can give, however large the difference."""
+    """Return the smallest p-value that this many clusters and patterns give, however large the difference."""
     return 2.0 ** (1 - clusters) if clusters <= EXACT_CLUSTERS else 1.0 / (flips + 1)
 
 
-def _flips_for(pairs: int) -> int:
+def flips_for(pairs: int) -> int:
     """Return enough patterns for the smallest p-value to survive the correction over `pairs`."""
     return min(MOST_FLIPS, max(FLIPS, 200 * pairs - 1))
 
