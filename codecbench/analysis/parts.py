@@ -1,4 +1,4 @@
-"""Subgroups of a run: chosen codecs, points and metrics."""
+"""Subgroups of a run: chosen codecs, points and metrics; the utterances of each language, gender, ..."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from codecbench.analysis.runs import point_label
 from codecbench.errors import InvalidInput
 from codecbench.registry import unknown
 from codecbench.store.store import Run
+
+NOT_TOLD = "not told"
+"""The part of the utterances that have no value in a column."""
 
 
 def choose(
@@ -35,6 +38,34 @@ def choose(
     if codecs or points:
         run = _with_points(run, _labels(run, codecs, points))
     return _with_metrics(run, metrics) if metrics else run
+
+
+def split(run: Run, column: str) -> dict[str, Run]:
+    """Return the part of a run for each value of a column of the set's ``manifest.csv``, in sorted order.
+
+    Raises
+    ------
+    InvalidInput
+        If the run's utterances have no such column.
+    """
+    told = [item.get("about", {}) for item in run.manifest["utterances"]]
+    columns = {name for about in told for name in about}
+    if column not in columns:
+        if not columns:
+            raise InvalidInput(
+                f"{run.out}: its manifest.json tells nothing of the utterances but the speaker; give the set "
+                f"a manifest.csv with a column {column!r} and run the same command again"
+            )
+        raise InvalidInput(f"{unknown('column', column, columns)}; name columns of the set's manifest.csv")
+    values = sorted({about.get(column, "") for about in told})
+    return {value or NOT_TOLD: _with_utterances(run, column, value) for value in values}
+
+
+def _with_utterances(run: Run, column: str, value: str) -> Run:
+    chosen = [item for item in run.manifest["utterances"] if item.get("about", {}).get(column, "") == value]
+    rows = run.records["utterance"].isin({item["id"] for item in chosen})
+    manifest = {**run.manifest, "utterances": chosen}
+    return replace(run, manifest=manifest, records=run.records[rows])
 
 
 def family(name: str, labels: Iterable[str]) -> list[str]:

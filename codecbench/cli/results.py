@@ -24,6 +24,19 @@ _PUBLISHED = click.option(
 @click.option("--no-audio", is_flag=True, help="Leave the players out; figures still show spectrograms.")
 @_PUBLISHED
 @click.option("--ours", default="", metavar="NAME[,NAME]", help="Codecs of the run to set off as your own.")
+@click.option("--codecs", default="", metavar="NAME[,NAME]", help="Show these codecs, with all their points.")
+@click.option(
+    "--points", default="", metavar="CODEC@POINT[,...]", help="Show these points, besides --codecs."
+)
+@click.option("--metrics", default="", metavar="NAME[,NAME]", help="Show these metrics, in this order.")
+@click.option("--title", default="", help="Heading of the report.  [default: Speech codecs on SET]")
+@click.option(
+    "--by",
+    default="",
+    metavar="COLUMN",
+    help="Add a table by a column of the set's manifest.csv (language, gender, ...).",
+)
+@click.option("--other-sets", is_flag=True, help="Draw published figures on other speech sets too.")
 def report(
     *,
     runs: tuple[Path, ...],
@@ -32,9 +45,16 @@ def report(
     no_audio: bool,
     published: Path | None,
     ours: str,
+    codecs: str,
+    points: str,
+    metrics: str,
+    title: str,
+    by: str,
+    other_sets: bool,
 ) -> None:
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
+    from codecbench.report.content import Content
 
     page = build(
         runs,
@@ -43,6 +63,9 @@ def report(
         published=published,
         with_audio=not no_audio,
         ours=names_in(ours),
+        content=Content(
+            names_in(codecs), names_in(points), names_in(metrics), title=title, by=by, other_sets=other_sets
+        ),
     )
     click.echo(printable(str(page)))
 
@@ -50,7 +73,7 @@ def report(
 @click.command()
 @_RUN
 @click.option("--parquet", type=click.Path(path_type=Path), help="Write Parquet.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write CSV.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write CSV; - is standard output.")
 @click.option("--results", type=click.Path(path_type=Path), help="Write means as FOLDER/SET/CODEC.json.")
 def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | None) -> None:
     """Write a run's records, a row a cell, as Parquet or CSV without tokens; or its means as JSON."""
@@ -63,7 +86,9 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
     if parquet:
         write_bytes_atomically(parquet, rows.to_parquet(index=False))
         note(f"{parquet}: {len(rows)} rows")
-    if csv:
+    if csv == Path("-"):
+        click.echo(csv_safe(rows).to_csv(index=False, lineterminator="\n"), nl=False)
+    elif csv:
         write_atomically(csv, csv_safe(rows).to_csv(index=False, lineterminator="\n"))
         note(f"{csv}: {len(rows)} rows")
 

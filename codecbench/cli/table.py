@@ -51,6 +51,12 @@ FORMATS = ("text", "json", "md", "csv", "latex")
     help="Print the 95 % interval of each score in md and latex.  [default: md low-high, latex none]",
 )
 @click.option("--ours", default="", metavar="NAME[,NAME]", help="Codecs to set last, as your own.")
+@click.option(
+    "--by",
+    default="",
+    metavar="COLUMN",
+    help="Print a part for each value of a column of the set's manifest.csv (language, gender, ...).",
+)
 @click.option("--by-speaker", is_flag=True, help="Print means over the speakers' means; write nothing.")
 def table(
     *,
@@ -63,6 +69,7 @@ def table(
     sort: str,
     interval: str | None,
     ours: str,
+    by: str,
     by_speaker: bool,
 ) -> None:
     """Print the table of a stored run; as text and JSON, of the whole run, also write it to RUN/table.csv.
@@ -78,14 +85,22 @@ def table(
     run = load_run(out)
     chosen = _chosen(run, names_in(codecs), names_in(points))
     if kind in {"text", "json"}:
-        rows = write_table(chosen, by_speaker=by_speaker, keep=chosen is run)
+        rows = _rows(chosen, by, by_speaker, keep=chosen is run)
         print_table(_columns(rows, names_in(columns)), as_json=kind == "json")
         say_unscored(chosen)
         for line in gaps.remarks(run):
             note(line)
         return
-    paper = _paper(chosen, names_in(ours), by_speaker)
+    paper = _paper(chosen, names_in(ours), by, by_speaker)
     click.echo(_laid_out(paper, kind, names_in(columns), sort, interval), nl=False)
+
+
+def _rows(run: Run, by: str, by_speaker: bool, *, keep: bool) -> pd.DataFrame:
+    from codecbench.report.by import summary_by
+
+    if by:
+        return summary_by(run, by, by_speaker=by_speaker)
+    return write_table(run, by_speaker=by_speaker, keep=keep)
 
 
 def _chosen(run: Run, codecs: list[str], points: list[str]) -> Run:
@@ -100,16 +115,22 @@ def _columns(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
     if not names:
         return rows
-    known = [name for name in rows.columns if name not in {"codec", "point"}]
-    return rows[["codec", "point", *column_keys(names, known)]]
+    first = [
+        name for name in rows.columns if name in {"codec", "point", "speakers"} or name.startswith("by:")
+    ]
+    known = [name for name in rows.columns if name not in first]
+    return rows[[*first, *column_keys(names, known)]]
 
 
-def _paper(run: Run, ours: list[str], by_speaker: bool) -> PaperTable:
+def _paper(run: Run, ours: list[str], by: str, by_speaker: bool) -> PaperTable:
     from codecbench.analysis.runs import with_ours
     from codecbench.analysis.summary import summary
+    from codecbench.report.by import table_by
     from codecbench.report.table import paper_table
 
     run = with_ours(run, ours)
+    if by:
+        return table_by(run, by, by_speaker=by_speaker)
     return paper_table(run, summary(run, by_speaker=by_speaker))
 
 

@@ -14,8 +14,8 @@ _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _MOST_BYTES = 1 << 28
 
 
-def read(folder: Path) -> dict[str, str]:
-    """Return the speaker of every file that a folder's manifest lists, "" where it gives none.
+def read(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the row of every file that a folder's manifest lists: speaker ("" for none) and further columns.
 
     Raises
     ------
@@ -23,17 +23,17 @@ def read(folder: Path) -> dict[str, str]:
         If the manifest is malformed, names a file twice, one that is missing or one outside the folder.
     """
     path = folder / MANIFEST
-    speakers: dict[str, str] = {}
+    rows: dict[str, dict[str, str]] = {}
     for line, row in _rows(path):
         name = _inside(folder, line, row["file"])
-        if name in speakers:
+        if name in rows:
             raise InvalidInput(f"{path}, row {line}: {row['file']!r} is listed twice; remove one")
-        speakers[name] = row["speaker"].strip()
-    missing = [name for name in speakers if not (folder / name).is_file()]
+        rows[name] = {column: cell.strip() for column, cell in row.items() if column != "file"}
+    missing = [name for name in rows if not (folder / name).is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InvalidInput(f"{path}: names a missing file {missing[0]!r}{more}; correct the manifest")
-    return speakers
+    return rows
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

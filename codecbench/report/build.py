@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from codecbench.analysis import comparisons, lags, results
-from codecbench.analysis.published import repository_folder
+from codecbench.analysis import comparisons, lags
 from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
@@ -20,11 +19,14 @@ from codecbench.html import embed
 from codecbench.listen.answers import answered
 from codecbench.report import figures, heard, latex_table, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
+from codecbench.report.by import table_by
+from codecbench.report.content import EVERYTHING, Content
 from codecbench.report.context import CAPTIONS, Findings, page_context
+from codecbench.report.one_figure import published_points
 from codecbench.report.payload import payload
-from codecbench.report.selection import narrow
+from codecbench.report.selection import RATE, narrow, with_columns
 from codecbench.report.style import marks
-from codecbench.report.table import paper_table
+from codecbench.report.table import PaperTable, paper_table
 from codecbench.scratch import put, scratch
 from codecbench.store.store import Run
 from codecbench.text import csv_safe
@@ -41,6 +43,7 @@ def build(
     published: Path | None = None,
     with_audio: bool = True,
     ours: Iterable[str] = (),
+    content: Content = EVERYTHING,
 ) -> Path:
     """Write the report of one or several comparable runs and return the path of its page.
 
@@ -58,6 +61,8 @@ def build(
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
     ours : iterable of str
         Names of the reader's own models, set off from the others; none by default.
+    content : Content
+        Which codecs, points and metrics are shown, and how the report is headed.
 
     Raises
     ------
@@ -66,10 +71,9 @@ def build(
     StorageError
         If the folder cannot be written.
     """
-    run = load_runs([Path(folder) for folder in runs], ours)
-    literature = results.table(results.read_published(published or repository_folder()))
-    literature = literature[literature["metric"].isin(run.manifest["metrics"])]
-    findings = _findings(run, literature, runs)
+    run = content.of(load_runs([Path(folder) for folder in runs], ours))
+    literature = published_points(run, published, other_sets=content.other_sets)
+    findings = _findings(run, literature, runs, content)
     to = Path(to).absolute()
     if to.exists() and any(to.iterdir() if to.is_dir() else [to]) and not (to / MARKER).is_file():
         raise InvalidInput(f"{to}: not an earlier report, so it is not replaced; choose another folder")
@@ -86,9 +90,11 @@ def build(
     return to / "index.html"
 
 
-def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findings:
+def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path], content: Content) -> Findings:
     rows = summary(run)
     return Findings(
+        title=content.heading(run),
+        by=_by(run, content.by),
         summary=rows,
         table=paper_table(run, rows),
         pairs=comparisons.pairs(run),
@@ -98,6 +104,13 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path]) -> Findi
         published=literature,
         heard=tuple(answered(runs)),
     )
+
+
+def _by(run: Run, column: str) -> PaperTable | None:
+    if not column:
+        return None
+    table = table_by(run, column)
+    return with_columns(table, [RATE, *table.metrics, "n"])
 
 
 def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
@@ -132,6 +145,9 @@ def _write_tables(findings: Findings, folder: Path) -> None:
     }
     for kind, text in texts.items():
         (folder / f"table.{kind}").write_text(text, encoding="utf-8")
+    if findings.by is not None:
+        (folder / "by.md").write_text(table_formats.markdown(findings.by), encoding="utf-8")
+        (folder / "by.csv").write_text(table_formats.csv(findings.by), encoding="utf-8")
     frames = {
         "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
         "failures": findings.failures,
@@ -166,10 +182,10 @@ def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[
 
 def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
     """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
-    name = table_formats.escape_markdown(str(run.manifest["dataset"]["name"]))
-    parts = [f"# Speech codecs on {name}"]
+    parts = [f"# {table_formats.escape_markdown(findings.title)}"]
     images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
-    parts += [*images[:1], table_formats.markdown(findings.table), *images[1:]]
-    parts += heard.markdown(findings.heard)
+    parts += [*images[:1], table_formats.markdown(findings.table)]
+    parts += [table_formats.markdown(findings.by)] if findings.by is not None else []
+    parts += [*images[1:], *heard.markdown(findings.heard)]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"

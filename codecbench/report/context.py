@@ -21,7 +21,6 @@ CAPTIONS = {
     "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
     "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
     "spectrograms": "One utterance through each codec: spectrogram and mel spectrogram.",
-    "tokens": "The tokens of that utterance as pictures: streams upwards, time to the right.",
 }
 """The figures that the page shows, with what they show."""
 
@@ -30,8 +29,10 @@ CAPTIONS = {
 class Findings:
     """Everything computed from a run before anything is drawn or written."""
 
+    title: str
     summary: pd.DataFrame
     table: PaperTable
+    by: PaperTable | None
     pairs: pd.DataFrame
     deltas: pd.DataFrame
     lags: pd.DataFrame
@@ -45,7 +46,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
     manifest = run.manifest
     utterances = manifest["utterances"]
     return {
-        "title": f"Speech codecs on {manifest['dataset']['name']}",
+        "title": findings.title,
         "dataset": manifest["dataset"],
         "codecs": manifest["codecs"],
         "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
@@ -57,6 +58,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),
         "table": findings.table,
+        "by": findings.by,
         "fixed": fixed,
         "metric_labels": {name: metric["label"] for name, metric in manifest["metrics"].items()},
         "lags": findings.lags.to_dict("records"),

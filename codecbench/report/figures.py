@@ -21,16 +21,23 @@ from codecbench.analysis.runs import (
     shown_kbps,
     without_truth,
 )
-from codecbench.report.style import INK, MUTED, PAGE_INCHES, Mark, canvas, save, styled
+from codecbench.report.plots import (
+    RATE_TICKS,
+    SPEED_TICKS,
+    columns_of,
+    grid,
+    legend,
+    log_axis,
+    name_axis,
+    place_legend,
+)
+from codecbench.report.selection import narrow_metrics
+from codecbench.report.style import INK, PAGE_INCHES, Mark, save, styled
 from codecbench.store.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-COLUMNS = 3
-RATE_TICKS = (0.5, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256)
-SPEED_TICKS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 def write_figures(
@@ -55,8 +62,7 @@ def write_figures(
         "distribution": distribution(run, marks),
         "codebook-use": codebook_use(run, marks),
     }
-    metrics = list(run.manifest["metrics"])
-    for metric in metrics if len(metrics) > 1 else []:
+    for metric in run.metrics:
         drawn[f"rate-quality-{metric}"] = rate_quality(run, summary, published, marks, [metric])
     names = []
     for name, result in drawn.items():
@@ -71,16 +77,21 @@ def rate_quality(
     summary: pd.DataFrame,
     published: pd.DataFrame,
     marks: Mapping[str, Mark],
-    metrics: list[str] | None = None,
+    metrics: Sequence[str] = (),
+    *,
+    width: float = PAGE_INCHES,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw each metric over the measured rate (log axis) with 95 % intervals; published points are hollow."""
-    chosen = metrics or list(run.manifest["metrics"])
+    """Draw metrics over the measured rate (log axis) with 95 % intervals; published points are hollow.
+
+    Without ``metrics`` the four are drawn that a narrow table has.  Points at a declared rate have a ring.
+    """
+    chosen = list(metrics or narrow_metrics(run.metrics))
     summary = summary.assign(kbps=shown_kbps(summary))
     rows: list[dict[Any, Any]] = []
     with styled():
-        figure, axes = _grid(len(chosen), 2.15)
+        figure, axes = grid(len(chosen), 2.15, width)
         for metric, axis in zip(chosen, axes, strict=True):
-            _title(axis, run.manifest["metrics"][metric])
+            name_axis(axis, run.manifest["metrics"][metric])
             for codec in ordered(run, run.manifest["codecs"]):
                 curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values("kbps")
                 _curve(axis, curve, metric, marks[codec], is_ground_truth(run, codec))
@@ -96,16 +107,18 @@ def rate_quality(
             rows += literature.to_dict("records")
             rates = [*without_truth(run, summary)["kbps"], *literature["kbps"]]
             declared = " (ringed: declared)" if summary["declared_kbps"].notna().any() else ""
-            _log_axis(axis, rates, RATE_TICKS, f"kbit/s, measured payload{declared}")
+            log_axis(axis, rates, RATE_TICKS, f"bitrate, kbit/s{declared}")
         literature = published[published["metric"].isin(chosen)]
-        _legend(
-            figure, ordered(run, run.manifest["codecs"]), marks, hollow=list(literature["codec"].unique())
-        )
+        legend(figure, ordered(run, run.manifest["codecs"]), marks, hollow=list(literature["codec"].unique()))
     return figure, pd.DataFrame(rows)
 
 
 def speed_quality(
-    run: Run, summary: pd.DataFrame, marks: Mapping[str, Mark]
+    run: Run,
+    summary: pd.DataFrame,
+    marks: Mapping[str, Mark],
+    metrics: Sequence[str] = (),
+    width: float = PAGE_INCHES,
 ) -> tuple[Figure, pd.DataFrame] | None:
     """Draw each metric over the real-time factor of encoding plus decoding (log axis)."""
     table = without_truth(run, summary).copy()
@@ -113,29 +126,31 @@ def speed_quality(
     table = table[table["rtf"] > 0]
     if table.empty:
         return None
-    metrics = list(run.manifest["metrics"])
+    metrics = list(metrics or narrow_metrics(run.metrics))
     with styled():
-        figure, axes = _grid(len(metrics), 2.15)
+        figure, axes = grid(len(metrics), 2.15, width)
         for metric, axis in zip(metrics, axes, strict=True):
-            _title(axis, run.manifest["metrics"][metric])
+            name_axis(axis, run.manifest["metrics"][metric])
             for codec, part in table.groupby("codec", sort=False):
                 mark = marks[str(codec)]
                 axis.plot(part["rtf"], part[metric], linestyle="", marker=mark.marker, color=mark.colour)
-            _log_axis(axis, table["rtf"].tolist(), SPEED_TICKS, "real-time factor, lower is faster")
-        _legend(figure, list(table["codec"].unique()), marks, lines=False)
+            log_axis(axis, table["rtf"].tolist(), SPEED_TICKS, "real-time factor (lower is faster)")
+        legend(figure, list(table["codec"].unique()), marks, lines=False)
     return figure, table[["codec", "point", "payload_kbps", "rtf_encode", "rtf_decode", "rtf", *metrics]]
 
 
-def distribution(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFrame]:
+def distribution(
+    run: Run, marks: Mapping[str, Mark], metrics: Sequence[str] = (), width: float = PAGE_INCHES
+) -> tuple[Figure, pd.DataFrame]:
     """Draw each metric's spread over utterances: 5 to 95 % thin, the middle half thick, the median a dot."""
-    metrics = list(run.manifest["metrics"])
+    metrics = list(metrics or narrow_metrics(run.metrics))
     shown = [(codec, point) for codec, point in points(run) if not is_ground_truth(run, codec)]
     decoded = scored(run)
     rows = []
     with styled():
-        figure, axes = _grid(len(metrics), max(1.6, 0.7 + 0.115 * len(shown)), share_labels=True)
+        figure, axes = grid(len(metrics), max(1.2, 0.6 + 0.13 * len(shown)), width)
         for column, (metric, axis) in enumerate(zip(metrics, axes, strict=True)):
-            _title(axis, run.manifest["metrics"][metric], vertical=False)
+            name_axis(axis, run.manifest["metrics"][metric], vertical=False)
             for place, (codec, point) in enumerate(shown):
                 part = decoded[(decoded["codec"] == codec) & (decoded["point"] == point)][metric].dropna()
                 if part.empty:
@@ -151,14 +166,16 @@ def distribution(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFr
             axis.set_ylim(len(shown) - 0.4, -0.6)
             axis.grid(axis="y", visible=False)
             axis.set_yticks(range(len(shown)))
-            first = column % COLUMNS == 0
+            first = column % columns_of(len(metrics), width) == 0
             axis.set_yticklabels(
-                [point_label(*pair) for pair in shown] if first else [], fontsize=6, color=INK
+                [point_label(*pair) for pair in shown] if first else [], fontsize=7, color=INK
             )
     return figure, pd.DataFrame(rows)
 
 
-def codebook_use(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFrame] | None:
+def codebook_use(
+    run: Run, marks: Mapping[str, Mark], width: float = PAGE_INCHES
+) -> tuple[Figure, pd.DataFrame] | None:
     """Draw how many codewords each stream effectively uses (two to its entropy) and uses at all."""
     from matplotlib.ticker import MaxNLocator
 
@@ -170,7 +187,7 @@ def codebook_use(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFr
         for (codec, point), part in table.groupby(["codec", "point"], sort=False)
     ]
     with styled():
-        figure, axes = _grid(len(groups), 1.7)
+        figure, axes = grid(len(groups), 1.7, width)
         for axis, (codec, point, part) in zip(axes, groups, strict=True):
             mark = marks[codec]
             axis.set_title(point_label(codec, point))
@@ -187,7 +204,7 @@ def codebook_use(run: Run, marks: Mapping[str, Mark]) -> tuple[Figure, pd.DataFr
             axis.set_ylabel("codewords")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        place_legend(figure, handles, labels)
     return figure, table
 
 
@@ -207,21 +224,6 @@ def codebook_table(run: Run) -> pd.DataFrame:
                 "largest": int(tokens.max()),
             })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _grid(count: int, height: float, share_labels: bool = False) -> tuple[Figure, list[Axes]]:
-    columns = min(COLUMNS, count)
-    lines = -(-count // columns)
-    width = PAGE_INCHES if columns > 1 else PAGE_INCHES / 2
-    figure = canvas(width, lines * height + (0 if share_labels else 0.45))
-    return figure, [figure.add_subplot(lines, columns, place + 1) for place in range(count)]
-
-
-def _title(axis: Axes, metric: Mapping[str, Any], vertical: bool = True) -> None:
-    better = "higher" if metric["higher_is_better"] else "lower"
-    axis.set_title(metric["label"])
-    label = f"{metric['unit']}, {better} is better" if metric["unit"] else f"{better} is better"
-    (axis.set_ylabel if vertical else axis.set_xlabel)(label, color=MUTED, fontsize=7)
 
 
 def _curve(axis: Axes, curve: pd.DataFrame, metric: str, mark: Mark, ground_truth: bool) -> None:
@@ -249,46 +251,3 @@ def _rows(curve: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
          "n": row[f"{metric}_n"]}
         for _, row in curve.iterrows()
     ]  # fmt: skip
-
-
-def _log_axis(axis: Axes, values: list[float], places: Sequence[float], label: str) -> None:
-    """Scale the x axis to the values; ticks stand at those of the places that lie among them."""
-    from matplotlib.ticker import NullLocator
-
-    axis.set_xscale("log")
-    axis.set_xlabel(label)
-    known = np.array([value for value in values if np.isfinite(value) and value > 0])
-    if known.size:
-        low, high = known.min() / 1.15, known.max() * 1.15
-        ticks = [tick for tick in places if low <= tick <= high] or [float(known[0])]
-        axis.set_xlim(low, high)
-        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.xaxis.set_minor_locator(NullLocator())
-
-
-def _legend(
-    figure: Figure,
-    codecs: list[str],
-    marks: Mapping[str, Mark],
-    *,
-    hollow: Sequence[str] = (),
-    lines: bool = True,
-) -> None:
-    """Draw one legend for all axes; codecs known from the literature alone have hollow markers."""
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=marks[name].colour, marker=marks[name].marker, linewidth=marks[name].width,
-               linestyle=marks[name].dashes if lines else "", label=name)
-        for name in codecs
-    ]  # fmt: skip
-    handles += [
-        Line2D([], [], color=marks[name].colour, marker=marks[name].marker, markerfacecolor="none",
-               linestyle="", label=name)
-        for name in hollow if name not in codecs
-    ]  # fmt: skip
-    if hollow:
-        handles.append(Line2D([], [], color=MUTED, marker="o", markerfacecolor="none", linestyle="",
-                              label="hollow: published"))  # fmt: skip
-    columns = 3 if figure.get_size_inches()[0] < PAGE_INCHES else 6
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, len(handles)))

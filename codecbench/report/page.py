@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -17,8 +17,8 @@ SCRIPTS = ("core.js", "tables.js", "chart.js", "player.js", "explorer.js", "comp
 _FOLDER = files("codecbench.report") / "page_assets"
 
 
-def render(context: Mapping[str, Any]) -> str:
-    """Return the page for a context, see `build`; everything in it is escaped."""
+def render(context: Mapping[str, Any], template: str = "page.html", scripts: Sequence[str] = SCRIPTS) -> str:
+    """Return a page for a context, see `build`; everything in it is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
         autoescape=True,
@@ -27,9 +27,9 @@ def render(context: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["minutes"] = lambda seconds: f"{seconds / 60:.1f}"
-    script = '"use strict";\n' + "\n".join(_read(name) for name in SCRIPTS)
+    script = '"use strict";\n' + "\n".join(_read(name) for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
+    return environment.get_template(template).render(
         **context,
         missing=MISSING,
         style=Markup(_read("page.css")),

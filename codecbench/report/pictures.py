@@ -25,15 +25,15 @@ SHOWN_SECONDS = 4.0
 
 
 def write_pictures(run: Run, folder: Path) -> list[str]:
-    """Draw the pictures for which there is audio or tokens; return their names."""
-    drawn = {"spectrograms": spectrograms(run), "tokens": tokens(run)}
-    for name, result in drawn.items():
-        if result is not None:
-            save(*result, folder, name)
-    return [name for name, result in drawn.items() if result is not None]
+    """Draw the spectrograms, if there is audio; return the names of what was drawn."""
+    drawn = spectrograms(run)
+    if drawn is None:
+        return []
+    save(*drawn, folder, "spectrograms")
+    return ["spectrograms"]
 
 
-def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
+def spectrograms(run: Run, width: float = PAGE_INCHES) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the first seconds of one utterance, the original and each codec, linear and mel frequency."""
     kept = run.records[run.records["audio"].notna()]
     originals = {item["id"]: item["audio"] for item in run.manifest["utterances"] if item["audio"]}
@@ -48,7 +48,8 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     ]
     rows = []
     with styled():
-        figure = canvas(PAGE_INCHES, 0.95 * len(panels) + 0.4)
+        figure = canvas(width, 0.95 * len(panels) + 0.9)
+        figure.suptitle(utterance, fontsize=8, color=MUTED)
         axes = figure.subplots(len(panels), 2, squeeze=False, sharex=True)
         tops: list[float] = []
         for line, (label, path) in zip(axes, panels, strict=True):
@@ -57,8 +58,10 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
             tops = tops or [float(table.max()) for table in tables]
             extent_s = wave.size / spectra.RATE_HZ
             for axis, table, top, height in zip(line, tables, tops, (8.0, float(spectra.MELS)), strict=True):
-                axis.imshow(table, origin="lower", aspect="auto", vmin=top - spectra.RANGE_DB, vmax=top,
-                            extent=(0, extent_s, 0, height), interpolation="nearest")  # fmt: skip
+                image = axis.imshow(
+                    table - top, origin="lower", aspect="auto", vmin=-spectra.RANGE_DB, vmax=0,
+                    extent=(0, extent_s, 0, height), interpolation="nearest",
+                )  # fmt: skip
                 axis.grid(visible=False)
             line[0].set_ylabel("kHz", color=MUTED)
             line[1].set_ylabel("mel band", color=MUTED)
@@ -67,10 +70,12 @@ def spectrograms(run: Run) -> tuple[Figure, pd.DataFrame] | None:
             rows += [{"panel": label, "mel_band": band, "mean_db": value} for band, value in enumerate(level)]
         for axis in axes[-1]:
             axis.set_xlabel("seconds")
+        label = "dB below the loudest of the reference"
+        figure.colorbar(image, ax=axes, location="bottom", aspect=50, shrink=0.6).set_label(label)
     return figure, pd.DataFrame(rows)
 
 
-def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
+def tokens(run: Run, width: float = PAGE_INCHES) -> tuple[Figure, pd.DataFrame] | None:
     """Draw the tokens of one utterance for each codec that has any, each stream a row of pixels."""
     coded = with_tokens(run.records)
     utterance = fullest(run, coded, [item["id"] for item in run.manifest["utterances"]])
@@ -79,7 +84,7 @@ def tokens(run: Run) -> tuple[Figure, pd.DataFrame] | None:
     chosen = one_per_codec(run, coded[coded["utterance"] == utterance])
     rows = []
     with styled():
-        figure = canvas(PAGE_INCHES, 1.25 * len(chosen) + 0.3)
+        figure = canvas(width, 1.25 * len(chosen) + 0.3)
         axes = figure.subplots(len(chosen), 1, squeeze=False)[:, 0]
         for axis, (_, row) in zip(axes, chosen.iterrows(), strict=True):
             codes = decode_codes(row["codes"])

@@ -39,13 +39,16 @@ def column_keys(names: Sequence[str], known: Collection[str]) -> list[str]:
     return keys
 
 
+def narrow_metrics(metrics: Sequence[str], count: int = 4) -> list[str]:
+    """Return the metrics that a narrow table or a figure shows where none are named."""
+    first = [name for name in HEADLINE if name in metrics]
+    return [*first, *(name for name in metrics if name not in first)][:count]
+
+
 def narrow(table: PaperTable, scores: int = 4) -> PaperTable:
     """Return the columns that fit one column of a paper: codec, rate and so many scores."""
-    first = [name for name in HEADLINE if name in table.metrics]
-    others = [name for name in table.metrics if name not in first]
-    kept = [*first, *others][:scores]
     rate = [RATE] if any(column.key == RATE for column in table.columns) else []
-    return with_columns(table, [*rate, *kept])
+    return with_columns(table, [*rate, *narrow_metrics(table.metrics, scores)])
 
 
 def sorted_by(table: PaperTable, order: str) -> PaperTable:

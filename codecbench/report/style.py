@@ -6,6 +6,7 @@ colour says, so that a figure reads in black and white.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,15 +40,20 @@ DARK_COLOURS = (
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 FORMATS = ("svg", "pdf", "png")
+_METADATA: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Creator": "codecbench"},
+    "pdf": {"CreationDate": None, "Creator": "codecbench"},
+    "png": {"Software": "codecbench"},
+}
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 8, "axes.titlesize": 9, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
-    "legend.fontsize": 7, "legend.frameon": False, "axes.edgecolor": MUTED, "axes.labelcolor": INK,
+    "axes.titlelocation": "left", "axes.labelsize": 8, "xtick.labelsize": 8, "ytick.labelsize": 8,
+    "legend.fontsize": 8, "legend.frameon": False, "axes.edgecolor": MUTED, "axes.labelcolor": INK,
     "text.color": INK, "xtick.color": MUTED, "ytick.color": MUTED, "axes.linewidth": 0.6, "axes.grid": True,
     "axes.axisbelow": True, "grid.color": GRID, "grid.linewidth": 0.5, "axes.spines.top": False,
     "axes.spines.right": False, "lines.linewidth": 1.3, "lines.markersize": 4.5, "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5, "xtick.minor.size": 0, "savefig.dpi": 200, "figure.dpi": 100,
+    "ytick.major.size": 2.5, "xtick.minor.size": 0, "savefig.dpi": 300, "figure.dpi": 100,
     "svg.hashsalt": "codecbench", "svg.fonttype": "path", "pdf.fonttype": 42, "image.cmap": "magma",
 }  # fmt: skip
 
@@ -64,9 +70,14 @@ class Mark:
 
 
 def marks(codecs: Sequence[str], truth: Collection[str] = (), ours: Collection[str] = ()) -> dict[str, Mark]:
-    """Return each codec's mark, the same in every figure; ground truth and own models have fixed ones."""
+    """Return each codec's mark, the same in every figure; ground truth and own models have fixed ones.
+
+    A codec's name chooses its colour and marker, so that they are the same in every report unless two codecs
+    of one share them.
+    """
     drawn: dict[str, Mark] = {}
     number = 0
+    free: list[int] = []
     for codec in codecs:
         if codec in drawn:
             continue
@@ -76,12 +87,20 @@ def marks(codecs: Sequence[str], truth: Collection[str] = (), ours: Collection[s
             own = sum(name in ours for name in drawn)
             drawn[codec] = Mark(OWN_COLOUR, DARK_OWN, "*" if own == 0 else "p", "solid", 2.0)
         else:
-            cycle, place = divmod(number, len(COLOURS))
+            free = free or list(range(len(COLOURS)))
+            cycle, place = number // len(COLOURS), _nearest(codec, free)
+            free.remove(place)
             marker = MARKERS[(place + cycle) % len(MARKERS)]
-            dashes = DASHES[(number + cycle) % len(DASHES)]
+            dashes = DASHES[(place + cycle) % len(DASHES)]
             drawn[codec] = Mark(COLOURS[place], DARK_COLOURS[place], marker, dashes, 1.3)
             number += 1
     return drawn
+
+
+def _nearest(codec: str, free: Sequence[int]) -> int:
+    """Return the place that a name chooses, or the next free one."""
+    wanted = hashlib.sha256(codec.encode()).digest()[0] % len(COLOURS)
+    return min(free, key=lambda place: (place - wanted) % len(COLOURS))
 
 
 @contextmanager
@@ -103,17 +122,18 @@ def canvas(width: float, height: float) -> Figure:
     return figure
 
 
+def save_as(figure: Figure, path: Path) -> None:
+    """Write a figure as the format that the file's suffix names, the same bytes for the same data."""
+    with styled():
+        figure.savefig(path, metadata=_METADATA[path.suffix.removeprefix(".")])
+
+
 def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
     """Write a figure as SVG, PDF and PNG, the same bytes for the same data, and its data as CSV."""
     folder.mkdir(parents=True, exist_ok=True)
-    metadata: dict[str, dict[str, str | None]] = {
-        "svg": {"Date": None, "Creator": "codecbench"},
-        "pdf": {"CreationDate": None, "Creator": "codecbench"},
-        "png": {"Software": "codecbench"},
-    }
     with styled():
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # laid out once; every format would do it again
         for kind in FORMATS:
-            figure.savefig(folder / f"{name}.{kind}", metadata=metadata[kind])
+            figure.savefig(folder / f"{name}.{kind}", metadata=_METADATA[kind])
     csv_safe(data).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")

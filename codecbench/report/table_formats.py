@@ -103,15 +103,20 @@ def marked(row: Row, table: PaperTable) -> frozenset[str]:
 
 
 def limits(entry: Entry, column: Column) -> str:
-    """Return an entry's limits as ``0.93–0.95``, negative ones with "to"; empty where it has none."""
+    """Return an entry's limits as `between` prints them; empty where it has none."""
     if (
         column.higher_is_better is None
         or not math.isfinite(entry.high - entry.low)
         or entry.low == entry.high
     ):
         return ""
-    dash = "\N{EN DASH}" if entry.low >= 0 else " to "
-    return f"{fixed(entry.low, column.digits)}{dash}{fixed(entry.high, column.digits)}"
+    return between(entry.low, entry.high, column.digits)
+
+
+def between(low: float, high: float, digits: int) -> str:
+    """Return two limits as ``0.93–0.95``, where one is negative as ``-1.20 to 3.40``."""
+    dash = "\N{EN DASH}" if low >= 0 else " to "
+    return f"{fixed(low, digits)}{dash}{fixed(high, digits)}"
 
 
 def _cell(row: Row, column: Column, interval: bool, short: Collection[str]) -> str:
@@ -141,5 +146,5 @@ def _incomplete(table: PaperTable, rows: list[Row]) -> str:
         return ""
     if len(short) <= MOST_NAMED:
         told = "; ".join(f"{label}: {named}" for label, named in short.items())
-        return f"{SHORT} over fewer of the {table.utterances} utterances: {told}."
-    return f"{SHORT} over fewer than the {table.utterances} utterances ({least} at least)."
+        return f"{SHORT} over fewer utterances: {told}."
+    return f"{SHORT} over fewer utterances ({least} at least)."

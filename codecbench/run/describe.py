@@ -59,6 +59,7 @@ def describe(
                 "speaker": item.speaker,
                 "seconds": item.seconds,
                 "audio": reference_path(item.id) if item.id in audio else None,
+                "about": dict(item.about),
             }
             for item in data.utterances
         ],

@@ -53,6 +53,7 @@ _METRIC = record({
 })  # fmt: skip
 _UTTERANCE = record(
     {"id": _LABEL, "speaker": _LABEL, "seconds": _SECONDS, "audio": maybe(_LABEL)},
+    {"about": map_of(text())},
 )
 _DATASET = record(
     {"name": _LABEL, "revision": _LABEL, "licence": text(), "synthetic": truth},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from codecbench.analysis.parts import choose
+from codecbench.analysis.parts import NOT_TOLD, choose, split
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput
 from codecbench.store.store import Run, load_run
@@ -39,3 +40,25 @@ def test_codecs_and_points_are_taken_in_the_order_of_naming(run: Run) -> None:
 def test_unknown_names_are_refused(run: Run, what: dict[str, list[str]], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         choose(run, **what)
+
+
+def test_parts_hold_the_utterances_of_a_value_and_their_speakers(run: Run) -> None:
+    parts = split(run, "gender")
+    assert list(parts) == ["f", "m"]
+    for part in parts.values():
+        listed = part.manifest["utterances"]
+        assert (len(listed), len({item["speaker"] for item in listed})) == (12, 4)
+        assert set(part.records["utterance"]) == {item["id"] for item in listed}
+    assert sum(len(part.records) for part in parts.values()) == len(run.records)
+    assert {value: len(part.manifest["utterances"]) for value, part in split(run, "language").items()} == {
+        NOT_TOLD: 6,
+        "it": 18,
+    }
+
+
+def test_a_column_that_is_not_there_is_refused(run: Run) -> None:
+    with pytest.raises(InvalidInput, match="unknown column 'gendre'; did you mean 'gender'"):
+        split(run, "gendre")
+    bare = [{**item, "about": {}} for item in run.manifest["utterances"]]
+    with pytest.raises(InvalidInput, match=r"give the set a manifest.csv with a column 'gender'"):
+        split(replace(run, manifest={**run.manifest, "utterances": bare}), "gender")

@@ -53,3 +53,44 @@ def test_table_refuses_what_it_cannot_print(cli, run_folder: Path, options, stat
     answer = cli("table", run_folder, *options)
     assert (answer.status, answer.out) == (status, "")
     assert message in answer.err
+
+
+def test_table_has_a_part_for_each_value_of_a_column(cli, made_up: Path) -> None:
+    text = cli("table", made_up, "--by", "gender", "--codecs", "spc", "--columns", "stoi")
+    assert [line.split()[:4] for line in text.out.splitlines()] == [
+        ["by:gender", "speakers", "codec", "point"],
+        ["f", "4", "spc", "7.5"],
+        ["m", "4", "spc", "7.5"],
+    ]
+    assert not (made_up / "table.csv").exists()
+    md = cli("table", made_up, "--by", "gender", "--codecs", "spc,opus", "--format", "md")
+    assert "### Gender f: 4 speakers, 12 utterances" in md.out
+    latex = cli("table", made_up, "--by", "gender", "--format", "latex")
+    assert r"\itshape gender m: 4 speakers, 12 utterances" in latex.out
+    assert "did you mean 'gender'" in cli("table", made_up, "--by", "gendre").err
+
+
+def test_a_set_s_columns_come_into_the_run(cli, folder: Path, tmp_path: Path) -> None:
+    rows = (folder / "manifest.csv").read_text().splitlines()
+    (folder / "manifest.csv").write_text(
+        "\n".join([f"{rows[0]},language", *(f"{row},{'en' if 'quiet' in row else 'de'}" for row in rows[1:])])
+    )
+    out = tmp_path / "out"
+    cli(
+        "run",
+        "--data",
+        folder,
+        "--out",
+        out,
+        "--codecs",
+        "fake@64",
+        "--metrics",
+        "stoi",
+        "--executor",
+        "serial",
+    )
+    table = cli("table", out, "--by", "language", "--columns", "n")
+    assert [line.split() for line in table.out.splitlines()[1:]] == [
+        ["de", "1", "fake", "64", "1"],
+        ["en", "2", "fake", "64", "4"],
+    ]

@@ -35,4 +35,4 @@ def test_the_true_reason_is_given(tmp_path: Path, content: str, expected: str) -
 def test_blank_lines_and_more_columns_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"x")
     (tmp_path / "manifest.csv").write_text("\n\nspeaker,file,note\n\nann,./a.wav,\n")
-    assert listed.read(tmp_path) == {"a.wav": "ann"}
+    assert listed.read(tmp_path) == {"a.wav": {"speaker": "ann", "note": ""}}

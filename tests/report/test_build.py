@@ -73,7 +73,6 @@ def test_the_folder_is_complete(built: Path) -> None:
         "distribution",
         "codebook-use",
         "spectrograms",
-        "tokens",
         "rate-quality-stoi",
     ):
         for kind in ("svg", "pdf", "png", "csv"):

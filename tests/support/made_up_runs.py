@@ -82,6 +82,7 @@ def write_run(
             "speaker": f"s{i % speakers:02d}",
             "seconds": round(seconds * (1 + (i % 5) / 4), 3),
             "audio": f"audio/reference/{i:04d}.flac" if i < audio else None,
+            "about": {"gender": "fm"[i % speakers % 2], "language": "it" if i % speakers < 6 else ""},
         }
         for i in range(utterances)
     ]

@@ -23,6 +23,8 @@ STARTS = {
     "list": ("datasets", "demo"),
     "report": ("{0} --to report", "no run here"),
     "table": ("{0}", "no run here"),
+    "figure": ("{0}", "no run here"),
+    "leaderboard": ("{0}", "no such file or folder"),
     "export": ("{0} --csv table.csv", "no run here"),
     "check-published": ("{0}", "no run here"),
     "listen export": ("{0} --to test", "no run here"),
