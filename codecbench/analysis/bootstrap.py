@@ -25,7 +25,8 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 1999
 FEWEST_CLUSTERS = 6
-"""Below this many clusters too many resamples repeat one cluster; Student's t takes over."""
+"""Below this many clusters no interval is given: too many resamples repeat one cluster, and Student's t would
+mostly tell how few they are."""
 LEAST_ERROR = 0.5
 """A resample's standard error counts as at least this share of the sample's.  Resamples that miss an outlying
 speaker have next to none, and dividing by it would put the limits far outside the data; in simulations the
@@ -53,9 +54,8 @@ def bootstrap_mean(
 
     Clusters (speakers) are drawn with replacement; each resample's mean is divided by its own linearised
     cluster-robust standard error, and the quantiles of those ratios make the limits.  Unlike percentile
-    limits they keep their coverage with the 20 to 30 speakers of a usual test set.  With fewer clusters the
-    limits are those of Student's t on the same standard error; with a single cluster each utterance counts as
-    its own, and the interval then speaks for that voice alone.
+    limits they keep their coverage with the 20 to 30 speakers of a usual test set.  Below `FEWEST_CLUSTERS`
+    there are no limits.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def bootstrap_mean(
     Returns
     -------
     Interval
-        NaN throughout without any score; NaN limits with a single one.
+        NaN throughout without any score; NaN limits with fewer than `FEWEST_CLUSTERS` clusters.
 
     Raises
     ------
@@ -85,10 +85,6 @@ def bootstrap_mean(
     sums, counts = cluster_sums(values, clusters)
     if counts.size == 0:
         return Interval(math.nan, math.nan, math.nan)
-    if counts.size == 1:
-        scores = np.asarray(values, dtype=np.float64)
-        sums = scores[np.isfinite(scores)]
-        counts = np.ones(sums.size)
     low, high = _limits(sums, counts, level, resamples, seed)
     return Interval(float(sums.sum() / counts.sum()), max(low, bounds[0]), min(high, bounds[1]))
 
@@ -127,16 +123,13 @@ def proportion_interval(successes: int, n: int, level: float = 0.95) -> Interval
 
 def _limits(sums: Floats, counts: Floats, level: float, resamples: int, seed: int) -> tuple[float, float]:
     groups = sums.size
-    if groups < 2:
+    if groups < FEWEST_CLUSTERS:
         return math.nan, math.nan
     mean = sums.sum() / counts.sum()
     error = float(_standard_error(np.ones((1, groups)), sums, counts)[1][0])
     if error <= 1e-12 * max(1.0, abs(mean)):
         return float(mean), float(mean)
     tail = (1 - level) / 2
-    if groups < FEWEST_CLUSTERS:
-        half = float(stats.t.ppf(1 - tail, groups - 1)) * error
-        return float(mean - half), float(mean + half)
     means, errors = _standard_error(resample_counts(groups, resamples, seed), sums, counts)
     ratios = (means - mean) / np.maximum(errors, LEAST_ERROR * error)
     lower, upper = np.quantile(ratios, [tail, 1 - tail])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from codecbench.analysis.bd import FEWEST_POINTS, compare_curves
 from codecbench.analysis.paired import compare_all
-from codecbench.analysis.runs import is_ground_truth, ordered, point_label, points
+from codecbench.analysis.runs import is_declared, is_ground_truth, ordered, point_label, points
 from codecbench.store.store import Run
 
 
@@ -34,13 +34,15 @@ def pairs(run: Run, seed: int = 0) -> pd.DataFrame:
 def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
     """Return BD-rate and BD-quality of every ordered pair of codecs with enough points, on every metric.
 
+    Rates that a user declares were not measured and take no part.
     Columns: metric, anchor, test, then ``rate``, ``quality``, ``clip_rate``, ``clip_quality`` each with
     ``_low`` and ``_high``, the numbers of clips, the overlaps, and the reasons of refusals.
     """
     rates, _ = wide(run, "payload_kbps")
     columns: dict[str, list[str]] = {}
     for codec, point in points(run):
-        if point_label(codec, point) in rates.columns and not is_ground_truth(run, codec):
+        known = point_label(codec, point) in rates.columns and not is_declared(run, codec)
+        if known and not is_ground_truth(run, codec):
             columns.setdefault(codec, []).append(point_label(codec, point))
     codecs = [codec for codec in ordered(run, columns) if len(columns[codec]) >= FEWEST_POINTS]
     rows = []
@@ -81,7 +83,10 @@ def wide(run: Run, column: str) -> tuple[pd.DataFrame, np.ndarray[tuple[int], np
 
 
 def failures(run: Run) -> pd.DataFrame:
-    """Return every missing value with its reason: codec, point, utterance, metric (or "all"), reason."""
+    """Return every missing value with its reason: codec, point, utterance, metric (or "all"), reason.
+
+    What a metric cannot say of the original against itself (an infinite ratio) is not missing.
+    """
     rows = []
     for _, record in run.records.iterrows():
         place = {name: record[name] for name in ("codec", "point", "utterance")}
@@ -89,7 +94,7 @@ def failures(run: Run) -> pd.DataFrame:
             rows.append(place | {"metric": "all", "reason": record["error"] or "no reason recorded"})
             continue
         for metric in run.manifest["metrics"]:
-            if isinstance(record[f"reason:{metric}"], str):
+            if isinstance(record[f"reason:{metric}"], str) and not is_ground_truth(run, record["codec"]):
                 rows.append(place | {"metric": metric, "reason": record[f"reason:{metric}"]})
     return pd.DataFrame(rows, columns=["codec", "point", "utterance", "metric", "reason"])
 

@@ -124,7 +124,7 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def smallest_p(clusters: int, flips: int = MOST_FLIPS) -> float:
-    """Return the smallest p-value that this many clusters can give, however large the difference."""
+    """Return the smallest p-value that this many clusters and patterns give, however large the difference."""
     return 2.0 ** (1 - clusters) if clusters <= EXACT_CLUSTERS else 1.0 / (flips + 1)
 
 

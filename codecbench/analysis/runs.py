@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ANCHOR = "anchor"
 """What a codec's ``info.kind`` says where it is the untouched original."""
 
+FILES = "files"
+"""What it says where the speech was decoded elsewhere: nobody measured its rate here."""
+
 EDGES_KBPS = (0.0, 2.0, 4.0, 8.0, 16.0, math.inf)
 TYPICAL_KBPS = 6.0
 MOST_PANELS = 8
@@ -68,6 +71,16 @@ def is_ground_truth(run: Run, codec: str) -> bool:
     return entry is not None and entry["info"]["kind"] == ANCHOR
 
 
+def is_declared(run: Run, codec: str) -> bool:
+    """Say whether a codec's rates are what the user declares of decoded files, not what was measured."""
+    return bool(run.manifest["codecs"][codec]["info"]["kind"] == FILES)
+
+
+def shown_kbps(table: pd.DataFrame) -> pd.Series:
+    """Return the rate at which each row of a summary stands in charts and bands: measured, else declared."""
+    return table["payload_kbps"].fillna(table["declared_kbps"])
+
+
 def without_truth(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table with a column ``codec`` that are not the ground truth's."""
     return table[[not is_ground_truth(run, codec) for codec in table["codec"]]]
@@ -101,17 +114,16 @@ def one_per_codec(run: Run, records: pd.DataFrame) -> pd.DataFrame:
     """Return one record a codec, at the rate nearest to the own model's, the own ones last."""
     import pandas as pd
 
-    own = records[records["codec"].isin(run.ours)]["payload_kbps"]
+    # A declared rate is no record's payload, but its point's name; files without one stand for themselves.
+    records = records.assign(rate=records["payload_kbps"].fillna(records["nominal_kbps"]))
+    own = records[records["codec"].isin(run.ours)]["rate"].dropna()
     target = float(own.iloc[0]) if len(own) else TYPICAL_KBPS
     rows = []
     for codec in ordered(run, records["codec"].unique()):
         part = records[records["codec"] == codec]
         if not is_ground_truth(run, codec):
-            # Files decoded elsewhere have no measured rate, and the first of their points will do.
-            rates = part["payload_kbps"].to_numpy(dtype=np.float64)
-            rows.append(
-                part.iloc[int(np.argmin(np.nan_to_num(np.abs(np.log(rates / target)), nan=math.inf)))]
-            )
+            distances = np.abs(np.log(part["rate"].to_numpy(dtype=np.float64) / target))
+            rows.append(part.iloc[int(np.argmin(np.nan_to_num(distances, nan=math.inf)))])
     others = [row for row in rows if row["codec"] not in run.ours]
     mine = [row for row in rows if row["codec"] in run.ours]
     return pd.DataFrame([*others[: MOST_PANELS - len(mine)], *mine], columns=records.columns)

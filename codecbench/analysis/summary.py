@@ -10,15 +10,15 @@ import numpy as np
 from codecbench.analysis.bootstrap import bootstrap_mean
 from codecbench.analysis.entropy import code_kbps
 from codecbench.analysis.lags import undone_ms
-from codecbench.analysis.runs import bounds, with_tokens
+from codecbench.analysis.runs import bounds, is_declared, with_tokens
 from codecbench.store.store import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "codec", "point", "nominal_kbps", "payload_kbps", "entropy_kbps", "n", "failures", "lag_ms", "delay_ms",
-    "rtf_encode", "rtf_decode",
+    "codec", "point", "nominal_kbps", "payload_kbps", "declared_kbps", "entropy_kbps", "n", "failures",
+    "lag_ms", "delay_ms", "rtf_encode", "rtf_decode",
 )  # fmt: skip
 """The columns before those of the metrics."""
 
@@ -29,7 +29,8 @@ def summary(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
     Columns are `COLUMNS`, then for each metric ``<metric>`` (mean over the scored utterances),
     ``<metric>_low``, ``<metric>_high`` (95 % bootstrap interval clustered by speaker, see
     `bootstrap.bootstrap_mean`) and ``<metric>_n`` (utterances scored).  ``payload_kbps`` and the
-    real-time factors are totals over totals, ``entropy_kbps`` is what `code_kbps` gives, ``lag_ms`` the lag
+    real-time factors are totals over totals, ``declared_kbps`` is the rate that the user names for files
+    decoded elsewhere, which nobody measured, ``entropy_kbps`` is what `code_kbps` gives, ``lag_ms`` the lag
     that was undone (the median where every file had its own), ``n`` counts decoded utterances.  Missing
     values are NaN.  With ``by_speaker`` the means of metrics are means over the speakers' means.
     """
@@ -49,6 +50,7 @@ def summary(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
                 "point": point["name"],
                 "nominal_kbps": math.nan if nominal is None else float(nominal),
             }
+            row["declared_kbps"] = row["nominal_kbps"] if is_declared(run, codec) else math.nan
             row |= {"failures": int((records["status"] == "failed").sum())}
             row |= {
                 "delay_ms": _first(records["delay_ms"]),

@@ -47,7 +47,7 @@ def speakers(dataset: Dataset) -> str:
     text = f"speakers: {len(names)}" + (f", from {dataset.speakers_from}" if dataset.speakers_from else "")
     if len(names) > 1:
         return text
-    return f"{text}; with one speaker intervals hold for it alone (manifest.csv can name the speakers)"
+    return f"{text}; with one speaker there are no intervals (manifest.csv can name the speakers)"
 
 
 def say_narrowband(utterances: Iterable[Utterance]) -> None:

@@ -25,7 +25,7 @@ _NOTES = r"(?i:licen[cs]e|readme|speaker)[^/]*$"
 
 @dataclass(frozen=True)
 class Bundled(DatasetSource):
-    """The synthetic set that comes with the package; ``demo/README.md`` tells its origin."""
+    """A set that comes with the package; ``demo/README.md`` tells its origin."""
 
     def check(self) -> None:
         """Return quietly: the set is part of the package."""
@@ -33,9 +33,7 @@ class Bundled(DatasetSource):
     def load(self) -> Dataset:
         """Return the set."""
         folder = Path(__file__).with_name(self.name)
-        return folder_dataset(
-            folder, name=self.name, licence=self.licence, description=self.description, synthetic=True
-        )
+        return folder_dataset(folder, name=self.name, licence=self.licence, description=self.description)
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,9 @@ def data_folder() -> Path:
 def demo() -> Bundled:
     """Return the demo set's source."""
     return Bundled(
-        "demo", "14 synthetic utterances of two voices, 16 kHz, 1 minute, in the package", "CC0-1.0"
+        "demo",
+        "16 utterances of LibriSpeech by 16 speakers, read English, 16 kHz, 79 s, in the package",
+        "CC-BY-4.0",
     )
 
 

@@ -176,10 +176,10 @@ def _wrong(found: Dataset) -> str:
         return f"utterances is {kind(items)}, not a tuple of at least one Utterance"
     texts = ("name", "revision", "licence", "description")
     for owner, names in ((found, texts), *((item, ("id", "speaker", "name")) for item in items)):
-        for field in names:
-            value = getattr(owner, field)
+        for name in names:
+            value = getattr(owner, name)
             if not isinstance(value, str) or one_line(value) != value:
-                return f"{field} is {shown(value)}, not one line of text"
+                return f"{name} is {shown(value)}, not one line of text"
     for item in items:
         if not item.id or item.id.startswith(".") or re.search(r"[/\\]", item.id):
             return f"the id {shown(item.id)} is no file name"

@@ -53,6 +53,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "utterances": utterances,
         "seconds": sum(item["seconds"] or 0 for item in utterances),
         "speakers": len({item["speaker"] for item in utterances}),
+        "declared": bool(findings.summary["declared_kbps"].notna().any()),
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ import pandas as pd
 
 from codecbench.analysis.entropy import entropy_bits
 from codecbench.analysis.runs import (
+    is_declared,
     is_ground_truth,
     ordered,
     point_label,
     points,
     scored,
+    shown_kbps,
     without_truth,
 )
 from codecbench.report.plots import (
@@ -80,19 +83,21 @@ def rate_quality(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw metrics over the measured rate (log axis) with 95 % intervals; published points are hollow.
 
-    Without ``metrics`` the four are drawn that a narrow table has.
+    Without ``metrics`` the four are drawn that a narrow table has.  Points at a declared rate have a ring.
     """
     chosen = list(metrics or narrow_metrics(run.metrics))
+    summary = summary.assign(kbps=shown_kbps(summary))
     rows: list[dict[Any, Any]] = []
     with styled():
         figure, axes = grid(len(chosen), 2.15, width)
         for metric, axis in zip(chosen, axes, strict=True):
             name_axis(axis, run.manifest["metrics"][metric])
             for codec in ordered(run, run.manifest["codecs"]):
-                curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values(
-                    "payload_kbps"
-                )
+                curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values("kbps")
                 _curve(axis, curve, metric, marks[codec], is_ground_truth(run, codec))
+                if is_declared(run, codec):
+                    ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": marks[codec].colour}
+                    axis.plot(curve["kbps"], curve[metric], "o", markersize=9, zorder=2, **ring)
                 rows += _rows(curve, metric)
             literature = published[published["metric"] == metric]
             for name, known in literature.groupby("codec", sort=False):
@@ -100,8 +105,9 @@ def rate_quality(
                 axis.plot(known["kbps"], known["mean"], linestyle="", marker=mark.marker,
                           markerfacecolor="none", markeredgecolor=mark.colour, zorder=2)  # fmt: skip
             rows += literature.to_dict("records")
-            rates = [*without_truth(run, summary)["payload_kbps"], *literature["kbps"]]
-            log_axis(axis, rates, RATE_TICKS, "bitrate, kbit/s")
+            rates = [*without_truth(run, summary)["kbps"], *literature["kbps"]]
+            declared = " (ringed: declared)" if summary["declared_kbps"].notna().any() else ""
+            log_axis(axis, rates, RATE_TICKS, f"bitrate, kbit/s{declared}")
         literature = published[published["metric"].isin(chosen)]
         legend(figure, ordered(run, run.manifest["codecs"]), marks, hollow=list(literature["codec"].unique()))
     return figure, pd.DataFrame(rows)
@@ -230,7 +236,7 @@ def _curve(axis: Axes, curve: pd.DataFrame, metric: str, mark: Mark, ground_trut
         np.stack([curve[metric] - curve[f"{metric}_low"], curve[f"{metric}_high"] - curve[metric]])
     )
     axis.errorbar(
-        curve["payload_kbps"], curve[metric], yerr=np.nan_to_num(limits), color=mark.colour,
+        curve["kbps"], curve[metric], yerr=np.nan_to_num(limits), color=mark.colour,
         marker=mark.marker, markersize=9 if mark.width > 1.5 else None, markeredgecolor="white",
         markeredgewidth=0.4, linestyle=mark.dashes, linewidth=mark.width, elinewidth=0.8, capsize=1.5,
         zorder=3,
@@ -239,7 +245,8 @@ def _curve(axis: Axes, curve: pd.DataFrame, metric: str, mark: Mark, ground_trut
 
 def _rows(curve: pd.DataFrame, metric: str) -> list[dict[str, Any]]:
     return [
-        {"codec": row["codec"], "kind": "measured", "point": row["point"], "kbps": row["payload_kbps"],
+        {"codec": row["codec"], "kind": "declared" if math.isnan(row["payload_kbps"]) else "measured",
+         "point": row["point"], "kbps": row["kbps"],
          "metric": metric, "mean": row[metric], "low": row[f"{metric}_low"], "high": row[f"{metric}_high"],
          "n": row[f"{metric}_n"]}
         for _, row in curve.iterrows()

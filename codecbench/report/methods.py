@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from codecbench.analysis.runs import is_ground_truth
+from codecbench.analysis.bootstrap import FEWEST_CLUSTERS
+from codecbench.analysis.paired import flips_for, smallest_p
+from codecbench.analysis.runs import is_declared, is_ground_truth, points
 from codecbench.report.latex_text import escape
 from codecbench.store.store import Run
 
-_STATISTICS = (
-    "Means are taken over utterances; 95 % confidence intervals are studentised bootstrap intervals that "
-    "resample speakers (Davison and Hinkley, 1997). Two codecs are compared on the utterances that both "
-    "decoded, by a sign-flip permutation test over speakers (Winkler et al., 2014) with Holm's correction "
-    "(1979) over the pairs shown. BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
+_BD = (
+    "BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
     "interpolation over the logarithm of the measured rate and are not given where curves have less than a "
     "quarter of the shorter in common, are not monotone, or have under three points; intervals need six "
     "speakers."
@@ -40,10 +39,9 @@ def paragraphs(run: Run) -> list[str]:
         f"Codecs were compared with codecbench {manifest['codecbench']} on {len(manifest['utterances'])} "
         f"utterances ({minutes:.1f} minutes) of {kind} by {speakers} speakers from {data['name']} "
         f"(licence: {data['licence'] or 'not stated'}; content hash {data['revision'][:12]}{sample}).",
-        "Each utterance was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from "
-        "those bytes; the bitrate is that of the coded payload without container. " + _codecs(run),
+        " ".join(filter(None, [_coded(run), _declared(run), _codecs(run)])),
         _ALIGNED[manifest.get("align", "codec")] + _metrics(manifest["metrics"]),
-        _STATISTICS,
+        f"{_means(run)} {_tests(run)} {_BD}".strip(),
     ]
 
 
@@ -72,6 +70,72 @@ def _codecs(run: Run) -> str:
         if not is_ground_truth(run, label)
     ]
     return f"Codecs, with their signatures and operating points: {'; '.join(told)}." if told else ""
+
+
+def _coded(run: Run) -> str:
+    """Return how speech was coded, where the run coded any itself."""
+    if all(is_declared(run, label) for label in run.manifest["codecs"]):
+        return ""
+    which = "Each utterance" if not _from_files(run) else "Where nothing else is said, each utterance"
+    return (
+        f"{which} was resampled to the codec's rate (soxr, HQ), encoded to bytes, and decoded from those "
+        "bytes; the bitrate is that of the coded payload without container."
+    )
+
+
+def _declared(run: Run) -> str:
+    """Return what was decoded elsewhere and which rates are declared."""
+    told = []
+    for label in _from_files(run):
+        rates = [p["nominal_kbps"] for p in run.manifest["codecs"][label]["points"] if p["nominal_kbps"]]
+        declared = (
+            f"declared as {_listed([f'{rate:g}' for rate in rates])} kbit/s" if rates else "not declared"
+        )
+        told.append(f"{label} (rate {declared})")
+    if not told:
+        return ""
+    return (
+        f"Decoded elsewhere and scored from files: {'; '.join(told)}. Their rates were not measured and take "
+        "no part in BD-rates."
+    )
+
+
+def _from_files(run: Run) -> list[str]:
+    return [label for label in run.manifest["codecs"] if is_declared(run, label)]
+
+
+def _means(run: Run) -> str:
+    """Return how means and intervals were made of these utterances and speakers."""
+    listed = run.manifest["utterances"]
+    speakers = len({item["speaker"] for item in listed})
+    if speakers < FEWEST_CLUSTERS:
+        return (
+            f"Means are taken over utterances; with {speakers} speaker{'s' if speakers != 1 else ''} no "
+            f"interval is given (below {FEWEST_CLUSTERS} it would not hold)."
+        )
+    drawn = "speakers" if len(listed) > speakers else "utterances, of which each speaker has one"
+    return (
+        "Means are taken over utterances; 95 % confidence intervals are studentised bootstrap intervals that "
+        f"resample {drawn} (Davison and Hinkley, 1997). They may be skewed: low and high limits are given."
+    )
+
+
+def _tests(run: Run) -> str:
+    """Return how codecs were compared: the family of the correction, and the least p-value it leaves."""
+    speakers = len({item["speaker"] for item in run.manifest["utterances"]})
+    count = sum(not is_ground_truth(run, codec) for codec, _ in points(run))
+    pairs = count * (count - 1) // 2
+    if not pairs:
+        return ""
+    least = min(1.0, pairs * smallest_p(speakers, flips_for(pairs)))
+    return (
+        "Two codecs are compared on the utterances that both decoded, by a sign-flip permutation test over "
+        "speakers (Winkler et al., 2014) with Holm's correction (1979). The family in tables/pairs.csv is "
+        f"all pairs on one metric ({pairs}), on the page the pairs shown; with {speakers} "
+        f"speakers no corrected p-value of that family can fall below {least:.2g}. "
+        "A difference that is not significant is no proof that two codecs are equal: its interval says how "
+        "large it may be."
+    )
 
 
 def _metrics(metrics: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from codecbench.analysis import comparisons
+from codecbench.analysis.bootstrap import FEWEST_CLUSTERS
 from codecbench.analysis.paired import smallest_p
 from codecbench.analysis.runs import decimals, is_ground_truth, point_label, points
 from codecbench.report import spectra
@@ -30,6 +31,7 @@ def payload(
     shown = points(run)
     labels = [point_label(*pair) for pair in shown]
     rows = {(row["codec"], row["point"]): row for row in summary.to_dict("records")}
+    speakers = len({item["speaker"] for item in run.manifest["utterances"]})
     scores = {metric: comparisons.wide(run, metric)[0] for metric in run.manifest["metrics"]}
     return {
         "metrics": [
@@ -60,16 +62,20 @@ def payload(
         },
         "audio": _audio(run, shown, assets),
         "failed": _failed(run, labels),
-        "smallestP": smallest_p(len({item["speaker"] for item in run.manifest["utterances"]})),
+        "smallestP": smallest_p(speakers),
+        "fewSpeakers": speakers < FEWEST_CLUSTERS,
         "pairs": _pairs(tables["pairs"], labels),
         "deltas": _deltas(tables["deltas"]),
     }  # fmt: skip
 
 
 def _point(run: Run, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
-    codec = row["codec"]
+    codec, declared = row["codec"], row["declared_kbps"]
+    lacking = math.isnan(row["payload_kbps"])
     return {
-        "label": point_label(codec, row["point"]), "codec": codec, "kbps": _number(row["payload_kbps"]),
+        "label": point_label(codec, row["point"]), "codec": codec,
+        "kbps": _number(declared if lacking else row["payload_kbps"]),
+        "declared": lacking and math.isfinite(declared),
         "nominal": _number(row["nominal_kbps"]),
         "truth": is_ground_truth(run, codec), "own": codec in run.ours,
         "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),

@@ -89,6 +89,7 @@ class PaperTable:
 FIXED = (
     Column("codec", "Codec"),
     Column("payload_kbps", "kbit/s", note="coded payload, measured"),
+    Column("declared_kbps", "Declared", "kbit/s", note="what the user says of decoded files"),
     Column("entropy_kbps", "Memoryless", "kbit/s", note="a memoryless coder of the tokens on new speech"),
     Column("sample_rate_khz", "Rate", "kHz", digits=1, note="sample rate of the coded speech"),
     Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second"),
@@ -122,7 +123,7 @@ def paper_table(run: Run, summary: pd.DataFrame) -> PaperTable:
     ]
     rank = {codec: place for place, codec in enumerate(ordered(run, run.manifest["codecs"]))}
     rows = [_row(run, values, scored) for _, values in summary.iterrows()]
-    rows.sort(key=lambda row: (not row.ground_truth, row.own, rank[row.codec], _kbps(row)))
+    rows.sort(key=lambda row: (not row.ground_truth, _kbps(row), row.own, rank[row.codec]))
     truth = [row for row in rows if row.ground_truth]
     sections = []
     if truth:
@@ -131,7 +132,11 @@ def paper_table(run: Run, summary: pd.DataFrame) -> PaperTable:
         inside = [row for row in rows if not row.ground_truth and band.holds(_kbps(row))]
         if inside:
             sections.append(Section(band.label, tuple(_ranked(inside, scored))))
-    lost = [row for row in rows if not row.ground_truth and math.isnan(_kbps(row))]
+    without = [row for row in rows if not row.ground_truth and math.isnan(_kbps(row))]
+    unknown = [row for row in without if row.entries["n"].value]
+    if unknown:
+        sections.append(Section("rate not known", tuple(_ranked(unknown, scored))))
+    lost = [row for row in without if not row.entries["n"].value]
     if lost:
         sections.append(Section("no utterance decoded", tuple(lost)))
     used = [column for column in FIXED if _used(column, rows)]
@@ -150,6 +155,7 @@ def _row(run: Run, values: pd.Series, scored: list[Column]) -> Row:
     info = run.manifest["codecs"][values["codec"]]["info"]
     plain = {
         "payload_kbps": values["payload_kbps"],
+        "declared_kbps": values["declared_kbps"],
         "entropy_kbps": values["entropy_kbps"],
         "sample_rate_khz": _scaled(info.get("sample_rate_hz"), 1e3),
         "frame_rate_hz": _scaled(info.get("frame_rate_hz"), 1),
@@ -190,7 +196,7 @@ def fixed(value: float, digits: int) -> str:
 
 def _plain(value: float, column: Column) -> str:
     text = fixed(value, column.digits)
-    whole = column.key not in {"payload_kbps", "entropy_kbps", "rtf", "bits_token"}
+    whole = column.key not in {"payload_kbps", "declared_kbps", "entropy_kbps", "rtf", "bits_token"}
     return text.rstrip("0").rstrip(".") if whole and "." in text else text
 
 
@@ -199,7 +205,9 @@ def _scaled(value: float | None, by: float) -> float:
 
 
 def _kbps(row: Row) -> float:
-    return float(row.entries["payload_kbps"].value)
+    """Return the rate by which a row finds its band: measured, else declared."""
+    measured, declared = (float(row.entries[key].value) for key in ("payload_kbps", "declared_kbps"))
+    return declared if math.isnan(measured) else measured
 
 
 def _used(column: Column, rows: list[Row]) -> bool:

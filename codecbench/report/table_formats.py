@@ -12,7 +12,8 @@ from codecbench.report.table import BEST, SECOND, SHORT, Column, Entry, PaperTab
 from codecbench.text import csv_safe
 
 RANKS = "Best of a band bold, second underlined."
-INTERVAL = "with the 95 % bootstrap interval clustered by speaker"
+INTERVAL = "with the 95 % bootstrap interval"
+DECLARED = "A declared rate is what the user says of files decoded elsewhere; nobody measured it."
 MOST_NAMED = 6
 """Rows with fewer utterances that the caption names one by one."""
 
@@ -39,13 +40,25 @@ def caption(table: PaperTable, *, interval: bool) -> str:
     failed = sum(int(float(row.entries["failures"].value)) for row in rows)
     parts = [
         f"Speech codecs on {table.dataset}: mean over {table.utterances} utterances{speakers}"
-        + (f", {INTERVAL}." if interval and table.metrics else "."),
+        + (f", {INTERVAL}{clustered(table)}." if interval and has_limits(table) else "."),
         "kbit/s is the measured payload without container.",
+        DECLARED if any(math.isfinite(float(row.entries["declared_kbps"].value)) for row in rows) else "",
         RANKS if any(entry.rank for row in rows for entry in row.entries.values()) else "",
         f"{failed} cells failed." if failed else "",
         _incomplete(table, rows),
     ]
     return " ".join(filter(None, parts))
+
+
+def clustered(table: PaperTable) -> str:
+    """Return by what an interval is clustered: nothing where each speaker has one utterance."""
+    return " clustered by speaker" if table.utterances > table.speakers else ""
+
+
+def has_limits(table: PaperTable) -> bool:
+    """Say whether any score has an interval: under six speakers none has."""
+    entries = [row.entries[name] for part in table.sections for row in part.rows for name in table.metrics]
+    return any(math.isfinite(entry.high - entry.low) for entry in entries)
 
 
 def csv(table: PaperTable) -> str:

@@ -27,8 +27,8 @@ def table(run: Run) -> pd.DataFrame:
 
 def test_the_columns_are_those_that_scripts_rely_on(table: pd.DataFrame) -> None:
     assert list(COLUMNS) == [
-        "codec", "point", "nominal_kbps", "payload_kbps", "entropy_kbps", "n", "failures", "lag_ms",
-        "delay_ms", "rtf_encode", "rtf_decode",
+        "codec", "point", "nominal_kbps", "payload_kbps", "declared_kbps", "entropy_kbps", "n", "failures",
+        "lag_ms", "delay_ms", "rtf_encode", "rtf_decode",
     ]  # fmt: skip
     wanted = [f"{metric}{part}" for metric in METRICS for part in ("", "_low", "_high", "_n")]
     assert list(table.columns) == [*COLUMNS, *wanted]

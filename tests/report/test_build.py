@@ -230,6 +230,70 @@ def test_methods_and_bibtex_come_from_the_signatures(run: Run) -> None:
     assert re.search(r"@misc\{codec-opus,\n  title=\{.*opus.*\}|author=\{Doe et al\.\}", entries)
 
 
+@pytest.fixture(scope="module")
+def declared(make_run: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run in which opus was decoded elsewhere, as `codecbench score` writes it."""
+    folder = tmp_path_factory.mktemp("declared") / "run"
+    make_run(folder, utterances=14, speakers=14, audio=2, codecs=SMALL, points=3, seconds=0.5, metrics=CHOSEN)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["codecs"]["opus"]["info"]["kind"] = "files"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    records = [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
+    unmeasured = (
+        "payload_bytes", "payload_kbps", "container_bytes", "container_kbps", "encode_s", "decode_s",
+        "rtf_encode", "rtf_decode",
+    )  # fmt: skip
+    for record in records:
+        if record["codec"] == "opus":
+            record.update(dict.fromkeys(unmeasured))
+    (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return folder
+
+
+def test_declared_rates_have_a_column_a_mark_and_a_sentence(declared: Path, tmp_path: Path) -> None:
+    page = build([declared], tmp_path / "r", ours=["spc"])
+    table = pd.read_csv(page.parent / "tables" / "summary.csv")
+    opus = table[table["codec"] == "opus"]
+    assert opus["payload_kbps"].isna().all() and list(opus["declared_kbps"]) == [6, 8, 12]
+    assert table[table["codec"] != "opus"]["declared_kbps"].isna().all()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(), re.DOTALL)[1])  # type: ignore[index]
+    points = {point["label"]: point for point in data["points"]}
+    assert (points["opus@8"]["kbps"], points["opus@8"]["declared"]) == (8, True)
+    assert not points["spc@7.5"]["declared"]
+    drawn = pd.read_csv(page.parent / "figures" / "rate-quality.csv")
+    assert set(drawn[drawn["codec"] == "opus"]["kind"]) - {"published"} == {"declared"}
+    text = (page.parent / "report.md").read_text()
+    assert "opus (rate declared as 6, 8 and 12 kbit/s)" in text
+    assert "nobody measured it" in text and "no utterance decoded" not in text.lower()
+    assert "opus" not in (page.parent / "tables" / "bd.csv").read_text()
+
+
+def test_few_speakers_have_no_intervals_and_no_verdict(
+    make_run: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    few = make_run(tmp_path / "run", utterances=10, speakers=5, audio=0, codecs=("pcm", "opus", "rvq"),
+                   points=3, metrics=CHOSEN)  # fmt: skip
+    page = build([few], tmp_path / "r")
+    table = pd.read_csv(page.parent / "tables" / "summary.csv")
+    assert table[[f"{metric}_low" for metric in CHOSEN]].isna().all(axis=None)
+    text = page.read_text()
+    assert '"fewSpeakers":true' in text.replace(" ", "") and "Bars are" not in text
+    told = (page.parent / "report.md").read_text()
+    assert "with 5 speakers no interval is given" in told and "bootstrap interval" not in told
+
+
+def test_the_statistics_told_are_those_of_the_run(run: Run) -> None:
+    text = " ".join(methods.paragraphs(run))
+    family = comparisons.pairs(run).groupby("metric").size()
+    assert set(family) == {21} and "all pairs on one metric (21)" in text
+    least = comparisons.pairs(run)["p_holm"].min()
+    told = float(re.search(r"can fall below ([\d.e-]+?)\. ", text)[1])  # type: ignore[index]
+    assert told <= least * 1.05 and told == pytest.approx(min(1, 21 * 2.0 ** (1 - 7)), rel=0.1)
+    assert "that resample speakers (" in text
+
+
 def test_every_pair_is_compared_once_and_the_ground_truth_never(run: Run) -> None:
     pairs = comparisons.pairs(run)
     points = 3 + 3 + 1
@@ -252,7 +316,9 @@ def test_failures_and_lags_are_all_told(run: Run) -> None:
     failed = ledger[ledger["metric"] == "all"]
     assert len(failed) == len(run.failures) > 0
     assert failed["reason"].str.contains("bad frame").all()
-    missing = sum(int(run.records[f"reason:{metric}"].notna().sum()) for metric in run.manifest["metrics"])
+    # What a metric cannot say of the original against itself is not missing.
+    coded = run.records[run.records["codec"] != "pcm"]
+    missing = sum(int(coded[f"reason:{metric}"].notna().sum()) for metric in run.manifest["metrics"])
     assert len(ledger) == len(failed) + missing
     lags = lag_table(run)
     assert (lags["shifted"] == 0).all()

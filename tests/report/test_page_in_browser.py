@@ -85,7 +85,7 @@ def names(page: Any) -> list[str]:
 def test_sort_and_filter_the_table(watched: Watched) -> None:
     page = watched.page
     page.click("#results thead button:has-text('STOI')")
-    heading = page.locator("#results thead th[aria-sort=ascending]")
+    heading = page.locator("#results thead th[aria-sort=descending]")
     assert "STOI" in heading.inner_text()
     band = page.locator("#results tbody", has=page.locator("th:has-text('8–16')"))
     column = heading.evaluate("th => th.cellIndex")
@@ -93,13 +93,17 @@ def test_sort_and_filter_the_table(watched: Watched) -> None:
         float(row.locator("th,td").nth(column).get_attribute("data-value"))
         for row in band.locator("tr.row").all()
     ]
-    assert cells == sorted(cells)
+    assert cells == sorted(cells, reverse=True), "the first click puts the best first"
+    heading = page.locator("#results thead th[aria-sort=ascending]")
     page.click("#results thead button:has-text('STOI')")
     again = [
         float(row.locator("th,td").nth(column).get_attribute("data-value"))
         for row in band.locator("tr.row").all()
     ]
-    assert again == sorted(cells, reverse=True)
+    assert again == sorted(cells)
+    assert "STOI" in heading.inner_text()
+    page.fill("#filter", "nothing like this")
+    assert page.locator("#no-hit").is_visible() and names(page) == []
     page.fill("#filter", "lyra spc")
     assert set(names(page)) == {"lyra@3.2", "lyra@6", "lyra@9.2", "spc@7.5"}
     page.fill("#filter", "")
@@ -153,13 +157,13 @@ def test_utterances_are_found_sorted_and_paged(watched: Watched) -> None:
     page.click("#pager button:has-text('Next')")
     assert "21–30 of 30" in page.inner_text("#pager")
     page.click("#utterances thead button:has-text('spc@7.5')")
-    column = page.locator("#utterances thead th[aria-sort=ascending]").evaluate("th => th.cellIndex + 1")
+    column = page.locator("#utterances thead th[aria-sort=descending]").evaluate("th => th.cellIndex + 1")
     shown = [
         float(text)
         for text in page.locator(f"#utterances tbody tr > :nth-child({column})").all_inner_texts()
         if text != "—"
     ]
-    assert shown == sorted(shown)
+    assert shown == sorted(shown, reverse=True)
     page.fill("#find", "s03")
     assert "1–2 of 2" in page.inner_text("#pager")
     page.select_option("#metric", "pesq-wb")

@@ -23,8 +23,8 @@ from write_docs import outdated, pages
 INTERRUPTED = "codecbench: interrupted; what is stored stays, the same command continues"
 QUICK = ("--metrics", "fake-snr", "--executor", "serial")
 FIXED = [
-    "codec", "point", "nominal_kbps", "payload_kbps", "entropy_kbps", "n", "failures", "lag_ms", "delay_ms",
-    "rtf_encode", "rtf_decode",
+    "codec", "point", "nominal_kbps", "payload_kbps", "declared_kbps", "entropy_kbps", "n", "failures",
+    "lag_ms", "delay_ms", "rtf_encode", "rtf_decode",
 ]  # fmt: skip
 
 

@@ -137,7 +137,7 @@ def test_a_folder_called_like_a_set_is_not_decided_in_silence(
     assert mine.status == 0 and len(_records(Path("mine"))) == 1
     assert "speakers: 1" in mine.err and "one speaker" in mine.err
     built_in = cli(*command, "--data", "set:demo", "--out", "built-in")
-    assert built_in.status == 0 and len(_records(Path("built-in"))) == 14
+    assert built_in.status == 0 and len(_records(Path("built-in"))) == 16
 
 
 def test_what_is_left_out_of_a_folder_is_said(cli: Cli, tmp_path: Path) -> None:

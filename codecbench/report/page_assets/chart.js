@@ -1,6 +1,6 @@
 /* Charts of each metric over the bitrate; points open the player. */
 const CHART = { width: 380, height: 250, left: 40, right: 12, top: 12, bottom: 34 };
-const RATE_TICKS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256];
+const RATE_TICKS = [0.25, 0.5, 1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256];
 const hiddenCodecs = new Set();
 
 function niceTicks(low, high, count) {
@@ -101,7 +101,7 @@ function axes(scale) {
 function measuredPoint(item, metric, scale) {
   const [mean, low, high, n] = item.row;
   const colour = colourOf(item);
-  const text = `${item.label}: ${metric.label} ${printed(mean, metric.digits)} ${interval(low, high, metric.digits)}\n${item.kbps.toFixed(2)} kbit/s, n = ${n}${item.failures ? `, ${item.failures} failed` : ""}`;
+  const text = `${item.label}: ${metric.label} ${printed(mean, metric.digits)} ${interval(low, high, metric.digits)}\n${item.kbps.toFixed(2)} kbit/s${item.declared ? " declared, not measured" : ""}, n = ${n}${item.failures ? `, ${item.failures} failed` : ""}`;
   const open = () => openPoint(item.index, metric.name);
   const group = make("svg:g", {
     class: "point", role: "button", tabindex: "-1", "aria-label": text, "data-point": item.label, transform: `translate(${scale.x(item.kbps)} 0)`, style: { color: colour },
@@ -115,6 +115,7 @@ function measuredPoint(item, metric, scale) {
   group.append(
     make("svg:circle", { class: "hit", r: 11, transform: at }),
     make("svg:circle", { class: "halo", r: 10, transform: at }),
+    item.declared ? make("svg:circle", { r: 8, transform: at, fill: "none", stroke: colour, "stroke-width": 1.2 }) : "",
     make("svg:path", { d: markerPath(item.marker, item.own ? 5.5 : 4), transform: at, fill: colour, stroke: "var(--ground)", "stroke-width": 1 }));
   return withTip(group, text);
 }

@@ -32,8 +32,8 @@ function drawPairs() {
   const family = holm(pairs);
   document.getElementById("family").textContent = `Holm-corrected over the ${family} pairs shown`;
   const weak = document.getElementById("weak");
-  weak.hidden = !(family > 0 && DATA.smallestP * family > 0.05);
-  weak.textContent = `With this few speakers no p-value can fall below ${DATA.smallestP.toPrecision(2)}; after correction over ${family} pairs no difference can be significant. Show fewer points, or use more speakers.`;
+  weak.hidden = !(family > 0 && (DATA.fewSpeakers || DATA.smallestP * family > 0.05));
+  weak.textContent = DATA.fewSpeakers ? "Under six speakers nothing is said about significance." : `With this few speakers no p-value can fall below ${DATA.smallestP.toPrecision(2)}; after correction over ${family} pairs no difference can be significant. Show fewer points, or use more speakers.`;
   const found = new Map();
   for (const pair of pairs) {
     found.set(`${pair.a} ${pair.b}`, pair);
@@ -49,9 +49,10 @@ function drawPairs() {
 function pairCell(row, column, pair, metric) {
   if (row === column) return make("td", { class: "self" });
   if (!pair || pair.corrected === null) return make("td", { class: "same" }, "\u2014");
+  if (DATA.fewSpeakers) return withTip(make("td", { class: "same", tabindex: "0" }, "?"), `${DATA.points[row].label} less ${DATA.points[column].label}: ${metric.label} ${printed(pair.difference, metric.digits + 1)}\ntoo few speakers for a test, n = ${pair.n}`);
   const significant = pair.corrected <= 0.05;
   const better = pair.difference > 0 === metric.higher;
-  const [kind, sign] = significant ? (better ? ["better", "\u25B2"] : ["worse", "\u25BC"]) : ["same", "="];
+  const [kind, sign] = significant ? (better ? ["better", "\u25B2"] : ["worse", "\u25BC"]) : ["same", "n.s."];
   const text = `${DATA.points[row].label} less ${DATA.points[column].label}: ${metric.label} ${printed(pair.difference, metric.digits + 1)} ${interval(pair.low, pair.high, metric.digits + 1)}\np = ${pair.corrected < 0.001 ? pair.corrected.toExponential(1) : pair.corrected.toFixed(3)} after Holm, n = ${pair.n}`;
   return withTip(make("td", { class: kind, tabindex: "0", "aria-label": `${text} (${kind})` }, sign), text);
 }

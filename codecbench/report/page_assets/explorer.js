@@ -84,7 +84,8 @@ function drawRows() {
 }
 
 function sortBy(column) {
-  explorer.direction = explorer.column === column ? -explorer.direction : 1;
+  const best = typeof column === "number" && METRICS.get(chosenMetric()).higher ? -1 : 1;
+  explorer.direction = explorer.column === column ? -explorer.direction : best;
   explorer.column = column;
   arrange();
 }

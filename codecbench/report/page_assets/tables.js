@@ -8,9 +8,10 @@ function compareValues(a, b, direction) {
   return direction * order;
 }
 
-/** Turn the sort state of a heading; return +1 or -1. */
-function turn(heading) {
-  const direction = heading.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+/** Turn the sort state of a heading, first to where its best stand above; return +1 or -1. */
+function turn(heading, first) {
+  const before = { ascending: 1, descending: -1 }[heading.getAttribute("aria-sort")];
+  const direction = before ? -before : first;
   for (const other of heading.parentElement.children) other.removeAttribute("aria-sort");
   heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
   return direction;
@@ -21,7 +22,7 @@ function startTables() {
   table.querySelector("thead").addEventListener("click", (event) => {
     const button = event.target.closest("button[data-column]");
     if (!button) return;
-    const direction = turn(button.closest("th"));
+    const direction = turn(button.closest("th"), button.dataset.best ? -1 : 1);
     const column = Number(button.dataset.column);
     for (const body of table.tBodies) {
       const rows = [...body.querySelectorAll("tr.row")];
@@ -36,8 +37,9 @@ function startTables() {
       for (const row of rows) row.hidden = words.length > 0 && !words.some((word) => row.dataset.label.toLowerCase().includes(word));
       body.hidden = rows.every((row) => row.hidden);
     }
+    document.getElementById("no-hit").hidden = [...table.tBodies].some((body) => !body.hidden);
   });
-  document.getElementById("limits").addEventListener("change", (event) => table.classList.toggle("with-limits", event.target.checked));
+  document.getElementById("limits")?.addEventListener("change", (event) => table.classList.toggle("with-limits", event.target.checked));
   table.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-open]");
     if (button) openPoint(DATA.points.findIndex((point) => point.label === button.dataset.open), DATA.metrics[0].name);

@@ -130,6 +130,10 @@ class SpectrogramCodec(Codec):
         # Compile the layers now, or read them from the cache: the first chunk of a stream must not be late.
         self.stream_encoder(self.points[0])
 
+    def delay_ms(self, point: OperatingPoint) -> float | None:
+        """See `Codec.delay_ms`; None for one range coder over a whole file, which no stream can carry."""
+        return None if point.settings["mode"] == Mode.STREAM else self.info.algorithmic_delay_ms
+
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
         """See `Codec.encode`."""
         if not np.isfinite(wave).all():
