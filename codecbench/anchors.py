@@ -9,12 +9,13 @@ import hashlib
 import math
 import os
 from collections import defaultdict
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from codecbench import walk
+from codecbench import pairs, walk
 from codecbench.codec import Codec, CodecInfo, Coded, DecodedFiles, OperatingPoint, Wave, ladder
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
 from codecbench.files import sha256_or_unreadable
@@ -61,7 +62,8 @@ class Folder(DecodedFiles):
     Parameters
     ----------
     argument : str
-        The folder; its files may have any rate and any of the suite's audio types, at any depth.
+        The folder; its files may have any rate and any of the suite's audio types, at any depth.  Or a list
+        of pairs, see `codecbench.pairs`, or the one file of the one reference.
 
     Its operating points are declared, not measured: ``folder:DIR@6`` says that DIR was made at 6 kbit/s.
     """
@@ -86,7 +88,7 @@ class Folder(DecodedFiles):
             raise Unavailable(
                 "no folder is given", "write folder:DIR, or: codecbench score --ref DIR --deg DIR"
             )
-        if not self.folder.is_dir():
+        if not self.folder.is_dir() and not self.folder.is_file():
             raise Unavailable(f"{shown_name(self.folder)} is not a folder", "check the path")
         if not self._files:
             reasons = "".join(f"; {note}" for note in self.notes[:3])
@@ -97,8 +99,8 @@ class Folder(DecodedFiles):
     def signature(self) -> str:
         """Return the name and a hash of the files' names and contents."""
         digest = hashlib.sha256()
-        for path in self._files:
-            digest.update(os.fsencode(path.relative_to(self.folder)) + b"\n")
+        for name, path in self._files.items():
+            digest.update(os.fsencode(name) + b"\n")
             digest.update(sha256_or_unreadable(path).encode())
         return f"{self.info.name}|files:{digest.hexdigest()[:16]}"
 
@@ -126,6 +128,8 @@ class Folder(DecodedFiles):
         InvalidInput
             If there is none, or several.
         """
+        if self.folder.is_file() and not pairs.is_list(self.folder):
+            return self.folder
         short = stem(utterance)
         found = self._named.get(utterance, [])
         if not found and by_stem:
@@ -143,8 +147,12 @@ class Folder(DecodedFiles):
                     "lay the decoded files out in the references' folders"
                 )
             raise InvalidInput(f"{where} has no file for {utterance}; name it {short}.wav or .flac")
-        names = ", ".join(shown_name(path.relative_to(self.folder).as_posix()) for path in found[:3])
+        names = ", ".join(shown_name(os.path.relpath(path, self.folder)) for path in found[:3])
         raise InvalidInput(f"{where} has {len(found)} files for {utterance} ({names}); keep one")
+
+    def unused(self, used: Collection[Path]) -> list[str]:
+        """Return the names of files that are none of these."""
+        return [shown_name(name) for name, path in self._files.items() if path not in used]
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -153,16 +161,21 @@ class Folder(DecodedFiles):
 
     @cached_property
     def _found(self) -> walk.Found:
-        return walk.find(self.folder) if self.argument else walk.Found()
+        return walk.find(self.folder) if self.folder.is_dir() and self.argument else walk.Found()
 
     @cached_property
-    def _files(self) -> list[Path]:
-        return [self.folder / name for name in self._found.files]
+    def _files(self) -> dict[str, Path]:
+        """The files by the name that pairs them, with its suffix."""
+        if pairs.is_list(self.folder):
+            return {f"{pair.name}{pair.decoded.suffix}": pair.decoded for pair in pairs.read(self.folder)}
+        if self.folder.is_file():
+            return {self.folder.name: self.folder}
+        return {name: self.folder / name for name in self._found.files}
 
     @cached_property
     def _named(self) -> dict[str, list[Path]]:
         named: dict[str, list[Path]] = defaultdict(list)
-        for name, path in zip(self._found.files, self._files, strict=True):
+        for name, path in self._files.items():
             named[pair_name(name)].append(path)
         return dict(named)
 

@@ -29,6 +29,10 @@ class InvalidInput(CodecBenchError):
     """A file, an option or a name given by the user cannot be used as it is."""
 
 
+class WrongUsage(InvalidInput):
+    """Options that cannot be used as they are: malformed, unknown, or at odds; the exit status is 2."""
+
+
 class InvalidPayload(CodecBenchError):
     """Coded bytes are damaged, truncated, or belong to another codec or model."""
 

@@ -40,9 +40,7 @@ def read(path: Path) -> tuple[NDArray[np.float32], int]:
         If PyAV is missing, or the file is damaged or has no audio.
     """
     if not is_installed():
-        raise InvalidInput(
-            f"{path}: files of type {path.suffix.lower()} need PyAV; run: pip install 'codecbench[classical]'"
-        )
+        raise InvalidInput(f"{path}: files of type {path.suffix.lower()} need PyAV; run: pip install av")
     import av
 
     blocks: list[NDArray[np.float32]] = []

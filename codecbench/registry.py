@@ -18,7 +18,7 @@ import click
 
 from codecbench import contract
 from codecbench.codec import Codec
-from codecbench.errors import ContractBroken, InvalidInput, Unavailable, told
+from codecbench.errors import ContractBroken, InvalidInput, Unavailable, WrongUsage, told
 from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.plain import kind as kind_of
@@ -46,7 +46,7 @@ def load(group: str, name: str) -> Callable[..., Any]:
     table = _table(group)
     kind = group.rpartition(".")[2].removesuffix("s")
     if name not in table:
-        raise InvalidInput(unknown(kind, name, table))
+        raise WrongUsage(unknown(kind, name, table))
     point = _only(table[name], kind)
     try:
         with guarded(loading=True):
@@ -78,7 +78,7 @@ def codec(spec: str) -> Codec:
     elif _takes_argument(factory):
         made = _make("codec", name, factory, argument)
     else:
-        raise InvalidInput(f"codec {name!r} takes no argument, but {spec!r} gives {argument!r}")
+        raise WrongUsage(f"codec {name!r} takes no argument, but {spec!r} gives {argument!r}")
     return contract.codec(made, name)
 
 

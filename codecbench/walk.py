@@ -118,7 +118,7 @@ class _Walk:
     def _unread_notes(self) -> Iterator[str]:
         for suffix, count in sorted(self.unread.items()):
             why = (
-                "need PyAV (run: pip install 'codecbench[classical]')"
+                "need PyAV (run: pip install av)"
                 if suffix in foreign.FORMATS
                 else "cannot be read here; convert them to WAV or FLAC"
             )

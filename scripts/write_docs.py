@@ -59,7 +59,7 @@ def _same(path: Path, text: str) -> bool:
 def _cli_page() -> str:
     context = click.Context(cli, info_name="codecbench", terminal_width=WIDTH, **cli.context_settings)
     parts = [f"# Command line\n\n{NOTE}", _section(context, cli, "codecbench")]
-    for name in COMMANDS:
+    for name in _own_commands():
         command = cli.get_command(context, name)
         assert command is not None
         inner = click.Context(command, info_name=name, parent=context, terminal_width=WIDTH)
@@ -74,10 +74,16 @@ def _cli_page() -> str:
 
 def _section(context: click.Context, command: click.Command, title: str) -> str:
     if command is cli:
-        # Commands of other packages are theirs to document.
-        rows = [(name, _short(context, name)) for name in COMMANDS]
+        rows = [(name, _short(context, name)) for name in _own_commands()]
         return f"{command.help}\n\n" + _table(("command", "what it does"), rows)
     return f"```\n$ {title} --help\n{command.get_help(context)}\n```\n"
+
+
+def _own_commands() -> list[str]:
+    """Return the suite's commands and those of the project's codecs; other packages document theirs."""
+    plugins = entry_points(group=registry.COMMANDS)
+    own = [point.name for point in plugins if point.dist is not None and point.dist.name == "codecbench"]
+    return [*COMMANDS, *sorted(set(own) - COMMANDS.keys())]
 
 
 def _short(context: click.Context, name: str) -> str:

@@ -19,13 +19,13 @@ import click
 import codecbench
 from codecbench import registry
 from codecbench.cli.stopping import Stopping
-from codecbench.errors import CodecBenchError, told
+from codecbench.errors import CodecBenchError, WrongUsage, told
 from codecbench.guard import to_stderr
 from codecbench.text import one_line
 
 COMMANDS = {
     "run": "codecbench.cli.run:run",
-    "score": "codecbench.cli.run:score",
+    "score": "codecbench.cli.score:score",
     "list": "codecbench.cli.listing:list_all",
     "report": "codecbench.cli.results:report",
     "table": "codecbench.cli.table:table",
@@ -52,12 +52,11 @@ class Commands(click.Group):
         """Import a command; None where there is none of that name."""
         if name in COMMANDS:
             module, _, attribute = COMMANDS[name].partition(":")
-            command: click.Command = getattr(importlib.import_module(module), attribute)
-            return command
+            return with_debug(getattr(importlib.import_module(module), attribute))
         if name not in registry.names(registry.COMMANDS):
             return None
         try:
-            return registry.command(name)
+            return with_debug(registry.command(name))
         except CodecBenchError as error:
             return _broken(name, error)
 
@@ -70,13 +69,41 @@ class Commands(click.Group):
         return super().resolve_command(context, args)
 
 
+def _debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["CODECBENCH_DEBUG"] = "1"
+
+
+def with_debug(command: click.Command) -> click.Command:
+    """Give a command, and those of a group, the option ``--debug``, so that it may stand at the end too."""
+    if all("--debug" not in parameter.opts for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--debug"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_debug,
+                help="Show tracebacks of errors.",
+            )
+        )
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        with_debug(inner)
+    return command
+
+
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(codecbench.__version__, "-V", "--version", prog_name="codecbench")
-@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
-def cli(debug: bool) -> None:
+@click.option(
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_debug,
+    help="Show tracebacks of errors.",
+)
+def cli() -> None:
     """Compare speech codecs honestly, at measured bitrates."""
-    if debug:
-        os.environ["CODECBENCH_DEBUG"] = "1"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -112,18 +139,18 @@ def _explain(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(error, CodecBenchError):
-        return _fail(str(error), error)
+        return _fail(str(error), error, 2 if isinstance(error, WrongUsage) else 1)
     return _fail(
         f"a defect of this program or a plugin: {told(error)}; run codecbench --debug ... and report it",
         error,
     )
 
 
-def _fail(message: str, error: Exception) -> int:
+def _fail(message: str, error: Exception, status: int = 1) -> int:
     if os.environ.get("CODECBENCH_DEBUG"):
         traceback.print_exception(error)
     click.echo("codecbench: " + one_line(message), err=True)
-    return 1
+    return status
 
 
 def _broken(name: str, error: CodecBenchError) -> click.Command:

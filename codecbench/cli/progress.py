@@ -32,8 +32,24 @@ from codecbench.text import one_line
 LOG_EVERY_S = 30.0
 
 
+_QUIET = "codecbench.quiet"
+
+
+def hush(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Take ``--quiet``: neither notes nor a bar, for this command alone."""
+    context.find_root().meta[_QUIET] = value
+
+
+def is_quiet() -> bool:
+    """Say whether the command that runs was asked to be quiet."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.find_root().meta.get(_QUIET))
+
+
 def note(text: str) -> None:
-    """Say one line on stderr."""
+    """Say one line on stderr, unless the command is quiet."""
+    if is_quiet():
+        return
     click.echo("codecbench: " + one_line(text), err=True)
 
 
@@ -62,6 +78,7 @@ class Progress:
     """Counts finished cells and shows rate and time left."""
 
     def __init__(self) -> None:
+        self._quiet = is_quiet()
         self._total, self._done, self._failed = 0, 0, 0
         self._begin = self._said = time.monotonic()
         self._bar: Bar | None = None
@@ -71,7 +88,7 @@ class Progress:
         self._total, self._begin = total, time.monotonic()
         self._said = self._begin
         console = Console(stderr=True)
-        if console.is_terminal:
+        if console.is_terminal and not self._quiet:
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
@@ -118,6 +135,8 @@ class Progress:
 
     def slow(self, arguments: tuple[Any, ...], seconds: float) -> None:
         """Name a cell that has not ended; called from other threads with what `compute` was given."""
+        if self._quiet:
+            return
         cell = arguments[0].cell
         text = f"{cell.codec}@{cell.point.name} has worked on {cell.utterance.id} for {seconds:.0f} s"
         text += "; --timeout SECONDS ends such cells"

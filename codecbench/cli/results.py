@@ -73,7 +73,7 @@ def report(
 @click.command()
 @_RUN
 @click.option("--parquet", type=click.Path(path_type=Path), help="Write Parquet.")
-@click.option("--csv", type=click.Path(path_type=Path), help="Write CSV.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Write CSV; - is standard output.")
 @click.option("--results", type=click.Path(path_type=Path), help="Write means as FOLDER/SET/CODEC.json.")
 def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | None) -> None:
     """Write a run's records, a row a cell, as Parquet or CSV without tokens; or its means as JSON."""
@@ -86,7 +86,9 @@ def export(out: Path, parquet: Path | None, csv: Path | None, results: Path | No
     if parquet:
         write_bytes_atomically(parquet, rows.to_parquet(index=False))
         note(f"{parquet}: {len(rows)} rows")
-    if csv:
+    if csv == Path("-"):
+        click.echo(csv_safe(rows).to_csv(index=False, lineterminator="\n"), nl=False)
+    elif csv:
         write_atomically(csv, csv_safe(rows).to_csv(index=False, lineterminator="\n"))
         note(f"{csv}: {len(rows)} rows")
 

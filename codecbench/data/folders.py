@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codecbench import audio, registry, walk
+from codecbench import audio, pairs, registry, walk
 from codecbench.data import listed
 from codecbench.data.listed import MANIFEST
 from codecbench.data.speakers import speakers_of
@@ -32,7 +32,15 @@ from codecbench.text import shown_name
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
 
-__all__ = ["MANIFEST", "Dataset", "DatasetSource", "Utterance", "folder_dataset", "load_dataset"]
+__all__ = [
+    "MANIFEST",
+    "Dataset",
+    "DatasetSource",
+    "Utterance",
+    "folder_dataset",
+    "listed_dataset",
+    "load_dataset",
+]
 
 SET_PREFIX = "set:"
 """Before the name of a registered set, where a folder has the same name."""
@@ -229,16 +237,41 @@ def folder_dataset(
     """
     _check_folder(folder)
     known, notes = _files(folder, leave_out)
-    files = sorted(path for path in known if re.search(pattern, path))
-    if not files:
+    known = {path: known[path] for path in sorted(known) if re.search(pattern, path)}
+    if not known:
         left_out = "".join(f"; {note}" for note in notes[:3])
         raise InvalidInput(
             f"{folder}: no audio files (WAV, FLAC, OGG, MP3, ...) in this folder{left_out}; "
             "give a folder that has some"
         )
+    return replace(
+        _of_files(name or shown_name(folder.resolve().name), folder, known),
+        licence=licence,
+        description=description,
+        synthetic=synthetic,
+        notes=tuple(notes),
+    )
+
+
+def listed_dataset(path: Path) -> Dataset:
+    """Return the set of a list's references (see `codecbench.pairs`), or of one audio file by itself."""
+    if not pairs.is_list(path):
+        return _of_files(shown_name(path.stem), path.absolute().parent, {path.name: {}})
+    rows = pairs.read(path)
+    located = {row.name + row.reference.suffix: row.reference for row in rows}
+    known = {row.name + row.reference.suffix: dict(row.about) for row in rows}
+    return _of_files(shown_name(path.stem), path.absolute().parent, known, located)
+
+
+def _of_files(
+    name: str, folder: Path, known: dict[str, dict[str, str]], located: Mapping[str, Path] | None = None
+) -> Dataset:
+    """Return the set of files that are named below a folder, with what is known of each."""
+    files = list(known)
+    paths = [(located or {}).get(file, folder / file) for file in files]
     with ThreadPoolExecutor() as pool:
-        seconds = list(pool.map(lambda path: audio.seconds(folder / path), files))
-        digests = list(pool.map(lambda path: sha256_or_unreadable(folder / path), files))
+        seconds = list(pool.map(audio.seconds, paths))
+        digests = list(pool.map(sha256_or_unreadable, paths))
     names = [pair_name(path) for path in files]
     alone = unique([stem(item) for item in names])
     told, how = speakers_of(names, shown_name(folder.resolve().name))
@@ -246,22 +279,18 @@ def folder_dataset(
     told = [given or other for given, other in zip(speakers, told, strict=True)]
     how = listed.MANIFEST if all(speakers) else how
     rows = [
-        (Utterance(ident, folder / path, speaker, duration, own, stem(own) in alone, known[path]), digest)
-        for ident, path, speaker, duration, own, digest in zip(
-            utterance_ids(files), files, told, seconds, names, digests, strict=True
+        (Utterance(ident, path, speaker, duration, own, stem(own) in alone, known[file]), digest)
+        for ident, file, path, speaker, duration, own, digest in zip(
+            utterance_ids(files), files, paths, told, seconds, names, digests, strict=True
         )
     ]
     rows.sort(key=lambda row: row[0].id)
     content = "\n".join(f"{item.id}\t{item.speaker}\t{digest}" for item, digest in rows)
     return Dataset(
-        name=name or shown_name(folder.resolve().name),
+        name=name,
         utterances=tuple(item for item, _ in rows),
         revision=hashlib.sha256(content.encode()).hexdigest(),
-        licence=licence,
-        description=description,
-        synthetic=synthetic,
         speakers_from=how,
-        notes=tuple(notes),
     )
 
 

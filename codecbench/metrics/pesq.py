@@ -63,7 +63,7 @@ class PesqWideband(Metric):
     def check(self) -> None:
         """Raise Unavailable if the optional package is missing."""
         if find_spec("pesq") is None:
-            raise Unavailable("the package pesq is not installed", "run: pip install 'codecbench[pesq]'")
+            raise Unavailable("the package pesq is not installed", "run: pip install pesq==0.0.4")
 
     def open(self) -> None:
         """Import the C extension."""

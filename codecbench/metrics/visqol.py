@@ -46,7 +46,7 @@ from codecbench.metrics.parts import mean_over, split
 LIBRARY_VERSION = "3.8.0"
 """The only version that `upper_envelope` is known to correct."""
 
-INSTALL = "run: pip install 'codecbench[visqol]'"
+INSTALL = "run: pip install 'visqol-python[lattice,accel,fftw]==3.8.0'"
 WARM_UP_S = 2.0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from codecbench.analysis.runs import BANDS, decimals, is_ground_truth, ordered, point_label
+from codecbench.analysis.tokens import token_facts
 from codecbench.store.store import Run
 
 MISSING = "\N{EM DASH}"
@@ -91,6 +92,11 @@ FIXED = (
     Column("entropy_kbps", "Memoryless", "kbit/s", note="a memoryless coder of the tokens on new speech"),
     Column("sample_rate_khz", "Rate", "kHz", digits=1, note="sample rate of the coded speech"),
     Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second"),
+    Column("tokens_s", "Tokens", "1/s", digits=0, note="tokens of all streams a second"),
+    Column("bits_token", "Bits/token", digits=2, note="measured payload over tokens"),
+    Column("codebooks", "Streams", digits=0, note="codebooks, or streams of tokens"),
+    Column("codes_used", "Codes used", "%", digits=0, note="share of each stream's codes that occurs"),
+    Column("causal", "Causal", note="whether the codec looks ahead of what it has heard"),
     Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec, millions"),
     Column("rtf", "RTF", digits=3, note="real-time factor, encoding plus decoding"),
     Column("delay_ms", "Delay", "ms", digits=1, note="algorithmic delay the codec states"),
@@ -150,12 +156,17 @@ def _row(run: Run, values: pd.Series, scored: list[Column]) -> Row:
         "parameters_m": _scaled(info.get("parameters"), 1e6),
         "rtf": values["rtf_encode"] + values["rtf_decode"],
         "delay_ms": values["delay_ms"],
+        **token_facts(run, str(values["codec"]), str(values["point"])),
         "n": values["n"],
         "failures": values["failures"],
     }
     label = point_label(values["codec"], values["point"])
     entries = {"codec": Entry(label, label)}
+    causal = info.get("causal") if info.get("kind") == "neural" else None
+    entries["causal"] = Entry(math.nan if causal is None else float(causal), _YES_NO[causal])
     for column in FIXED[1:]:
+        if column.key == "causal":
+            continue
         entries[column.key] = Entry(float(plain[column.key]), _plain(plain[column.key], column))
     for column in scored:
         mean, low, high, n = (values[f"{column.key}{part}"] for part in ("", "_low", "_high", "_n"))
@@ -164,6 +175,9 @@ def _row(run: Run, values: pd.Series, scored: list[Column]) -> Row:
         entries[column.key] = Entry(float(mean), text, float(low), float(high), int(n), mark=mark)
     codec = str(values["codec"])
     return Row(codec, str(values["point"]), is_ground_truth(run, codec), codec in run.ours, entries)
+
+
+_YES_NO = {True: "yes", False: "no", None: MISSING}
 
 
 def fixed(value: float, digits: int) -> str:
@@ -176,7 +190,7 @@ def fixed(value: float, digits: int) -> str:
 
 def _plain(value: float, column: Column) -> str:
     text = fixed(value, column.digits)
-    whole = column.key not in {"payload_kbps", "entropy_kbps", "rtf"}
+    whole = column.key not in {"payload_kbps", "entropy_kbps", "rtf", "bits_token"}
     return text.rstrip("0").rstrip(".") if whole and "." in text else text
 
 

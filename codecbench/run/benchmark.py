@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codecbench.data.folders import Dataset
-from codecbench.errors import InvalidInput
+from codecbench.errors import InvalidInput, WrongUsage
 from codecbench.run.cell import Task
 from codecbench.run.describe import describe
+from codecbench.run.devices import check_device
 from codecbench.run.executors import check_options, make_executor
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, LeftOut, Plan, require_something
@@ -147,12 +148,14 @@ def benchmark(
     kept = utterances_kept(plan.dataset, audio)
     require_something(plan)
     if overwrite:
+        _check_device(executor, device)
         delete_run(out)
     elif (out / MANIFEST).exists():
         read_manifest(out)  # refuses before anything is written into a folder that is not ours
     described = describe(plan, device=device, audio=kept, command=command, align=align)
     with Store(out) as store:
         merged = _merged(store, described)
+        _check_device(executor, device)
         if store.repaired_bytes:
             watch.note(
                 f"removed an incomplete last line of {store.repaired_bytes} bytes; its cell is computed again"
@@ -184,7 +187,7 @@ def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
     if audio == "none" or str(audio) == "0":
         return frozenset()
     if not str(audio).isdecimal():
-        raise InvalidInput(f"--audio {audio!r} is not usable; give a number, all or none")
+        raise WrongUsage(f"--audio {audio!r} is not usable; give a number, all or none")
     return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
 
 
@@ -193,6 +196,11 @@ def _check(rerun: str, workers: int | None) -> None:
         raise InvalidInput(f"rerun {rerun!r} is not usable; give one of: {', '.join(RERUN)}")
     if workers is not None and workers < 1:
         raise InvalidInput(f"cannot compute with {workers} workers; give 1 or more")
+
+
+def _check_device(executor: str, device: str) -> None:
+    if executor != "dask":  # its workers may have what this machine lacks
+        check_device(device)
 
 
 def _merged(store: Store, described: manifests.Manifest) -> manifests.Manifest:

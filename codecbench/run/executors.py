@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
-from codecbench.errors import InvalidInput, Unavailable
+from codecbench.errors import Unavailable, WrongUsage
 from codecbench.run.patience import Limits, OnSlow, watched
 from codecbench.run.pool import WorkerPool
 
@@ -35,16 +35,16 @@ class Serial(Executor):
 
 
 def check_options(kind: str, limits: Limits, scheduler: str) -> None:
-    """Raise `InvalidInput` if the options of `make_executor` do not go together."""
+    """Raise `WrongUsage` if the options of `make_executor` do not go together."""
     if kind not in KINDS:
-        raise InvalidInput(f"unknown executor {kind!r}; known: {', '.join(KINDS)}")
+        raise WrongUsage(f"unknown executor {kind!r}; known: {', '.join(KINDS)}")
     for option, limit in (("--timeout", limits.timeout_s), ("--memory", limits.memory_gb)):
         if limit is not None and kind != "processes":
-            raise InvalidInput(f"{option} needs --executor processes, which can end a worker; {kind} cannot")
+            raise WrongUsage(f"{option} needs --executor processes, which can end a worker; {kind} cannot")
     if scheduler and kind != "dask":
-        raise InvalidInput("--scheduler goes with --executor dask; add it or leave the address out")
+        raise WrongUsage("--scheduler goes with --executor dask; add it or leave the address out")
     if kind == "dask" and not scheduler:
-        raise InvalidInput("--executor dask needs --scheduler ADDRESS, e.g. tcp://host:8786")
+        raise WrongUsage("--executor dask needs --scheduler ADDRESS, e.g. tcp://host:8786")
 
 
 @contextmanager
@@ -94,9 +94,7 @@ def _connect(scheduler: str) -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise Unavailable(
-            f"Dask cannot be imported ({error})", "run: pip install 'codecbench[dask]'"
-        ) from None
+        raise Unavailable(f"Dask cannot be imported ({error})", "run: pip install distributed") from None
     client: Callable[..., Any] = distributed.Client
     try:
         return client(scheduler, timeout="10s", set_as_default=False)

@@ -18,9 +18,10 @@ from pathlib import Path
 from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.data.folders import Dataset, Utterance
-from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
+from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable, WrongUsage
 from codecbench.files import sha256_or_unreadable
 from codecbench.metric import RESAMPLER, Metric
+from codecbench.run.groups import expanded
 from codecbench.store.records import FIELDS as COLUMNS
 from codecbench.text import shown_name
 
@@ -32,14 +33,20 @@ DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-s
 
 @dataclass(frozen=True)
 class Request:
-    """One codec of ``--codecs``: ``NAME[:ARGUMENT]`` and its points' names, none for the default ladder."""
+    """One codec of ``--codecs``: ``NAME[:ARGUMENT]`` and its points' names, none for the default ladder.
+
+    ``name`` is what the user calls it, if anything.
+    """
 
     spec: str
     points: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def label(self) -> str:
         """The codec's name in records and tables: ``spc:FILE`` without folder and suffix of the file."""
+        if self.name:
+            return self.name
         name, separator, argument = self.spec.partition(":")
         # Not Path.stem: "opus@7.5" is the name of a folder, not of a file of type ".5".
         short = shown_name(re.sub(r"[.][A-Za-z]+$", "", Path(argument).name))
@@ -171,24 +178,29 @@ def parse_codecs(text: str) -> list[Request]:
         If a part is empty, or two arguments of one codec would share a label.
     """
     requests: dict[str, Request] = {}
-    for part in text.split(","):
+    for part in expanded(text):
         spec, points = _split_points(part.strip())
         if not spec or "" in points:
-            raise InvalidInput(f"codec list {text!r} has an empty part; write e.g. opus,codec2@2400+3200")
+            raise WrongUsage(f"codec list {text!r} has an empty part; write e.g. opus,codec2@2400+3200")
         before = requests.get(spec)
         if before and before.points and points:
             points = tuple(dict.fromkeys(before.points + points))
         elif before:
-            raise InvalidInput(f"codec {spec!r} is listed twice; name its points once, e.g. opus@8+12")
+            raise WrongUsage(f"codec {spec!r} is listed twice; name its points once, e.g. opus@8+12")
         requests[spec] = Request(spec, points)
+    distinct(list(requests.values()))
+    return list(requests.values())
+
+
+def distinct(requests: Sequence[Request]) -> None:
+    """Raise `WrongUsage` where two codecs would share a label."""
     labels: dict[str, str] = {}
-    for request in requests.values():
+    for request in requests:
         if other := labels.get(request.label):
-            raise InvalidInput(
+            raise WrongUsage(
                 f"{other!r} and {request.spec!r} would share the label {request.label!r}; rename one"
             )
         labels[request.label] = request.spec
-    return list(requests.values())
 
 
 def parse_rates(text: str) -> tuple[float, ...]:
@@ -210,7 +222,7 @@ def _positive(text: str, what: str, wanted: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise InvalidInput(f"{what} {text.strip()!r} is not usable; give {wanted}")
+        raise WrongUsage(f"{what} {text.strip()!r} is not usable; give {wanted}")
     return number
 
 

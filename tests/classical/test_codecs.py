@@ -71,7 +71,7 @@ def test_a_missing_package_makes_a_codec_unavailable(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else real(name))
     with pytest.raises(Unavailable) as caught:
         make().check()
-    assert caught.value.remedy == "pip install 'codecbench[classical]'"
+    assert caught.value.remedy == "run: pip install av lc3py pycodec2 silk-python"
 
 
 # Opus

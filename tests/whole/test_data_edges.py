@@ -93,7 +93,8 @@ def test_references_inside_the_decoded_folder_never_answer_for_themselves(cli: C
     _speech(tmp_path / "deg" / "ref" / "b.wav", 1)
     _speech(tmp_path / "deg" / "b.wav", 1)
     answer = _score(cli, tmp_path / "deg" / "ref", tmp_path / "deg", tmp_path / "out")
-    assert "1 of 2 references have a decoded file; the others are left out" in answer.err
+    assert "1 of 2 references have a decoded file; left out: a" in answer.err
+    assert "without a reference" not in answer.err
     status = {record["utterance"]: record["status"] for record in _records(tmp_path / "out")}
     assert status == {"b": "ok"}
 

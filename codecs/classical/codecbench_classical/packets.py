@@ -19,7 +19,7 @@ Pcm16 = NDArray[np.int16]
 Sample = TypeVar("Sample", np.int16, np.float32)
 
 FULL_SCALE = 32768.0
-INSTALL = "pip install 'codecbench[classical]'"
+INSTALL = "run: pip install av lc3py pycodec2 silk-python"
 
 
 def to_pcm16(wave: Wave) -> Pcm16:

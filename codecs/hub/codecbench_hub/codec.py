@@ -168,7 +168,7 @@ def _version(package: str) -> str:
 
 
 def _check_library(model: HubModel) -> None:
-    remedy = f"run: pip install 'codecbench[{model.extra}]'"
+    remedy = f"run: pip install {model.requirement}"
     library = importlib.util.find_spec(model.package)
     if library is None:
         raise Unavailable(f"the package {model.package} is not installed", remedy)

@@ -54,9 +54,7 @@ def check(model: HubModel) -> None:
     """
     package = PACKAGES[model.original]
     if importlib.util.find_spec(model.original) is None:
-        raise Unavailable(
-            f"the package {package} is not installed", f"run: pip install 'codecbench[{package}]'"
-        )
+        raise Unavailable(f"the package {package} is not installed", f"run: pip install {package}")
     failure = _failure(model.original)
     if failure:
         raise Unavailable(

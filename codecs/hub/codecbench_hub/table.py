@@ -59,7 +59,7 @@ class HubModel:
     causal: bool = False
     algorithmic_delay_ms: float | None = None
     package: str = "transformers"
-    extra: str = "hub"
+    requirement: str = "'transformers>=5'"
     original: str = ""
 
     @property
@@ -243,7 +243,7 @@ _SNAC = HubModel(
     licence="MIT",
     size_bytes=79_500_000,
     package="snac",
-    extra="snac",
+    requirement="snac",
 )
 
 MODELS = {

@@ -124,7 +124,7 @@ def fetch(model: HubModel, progress: Progress | None = None) -> Path:
         If the file's hash is not the recorded one.
     """
     if importlib.util.find_spec("huggingface_hub") is None:
-        raise Unavailable("huggingface_hub is not installed", f"run: pip install 'codecbench[{model.extra}]'")
+        raise Unavailable("huggingface_hub is not installed", "run: pip install huggingface_hub")
     target = cache_folder(model.name)
     partial = target.with_name(target.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,8 @@ class Lyra(Codec):
         kind="neural",
         frame_rate_hz=RATE_HZ / HOP,
         algorithmic_delay_ms=20.0,
+        # Weights and biases of the three networks: their constants of types float32 and int8.
+        parameters=1_388_131,
         bandwidth_hz=8_000,
         citation="Zeghidour et al. 2021, SoundStream, arXiv:2107.03312; Lyra v2 1.3",
         url="https://github.com/google/lyra",
@@ -99,7 +104,7 @@ class Lyra(Codec):
     def check(self) -> None:
         """Raise `Unavailable` unless LiteRT is installed and the three files are found."""
         if importlib.util.find_spec("ai_edge_litert") is None:
-            raise Unavailable("ai-edge-litert is not installed", "pip install 'codecbench[lyra]'")
+            raise Unavailable("ai-edge-litert is not installed", "run: pip install ai-edge-litert")
         weights.find(SOURCE.codec, SOURCE.files)
 
     def open(self, device: str = "cpu") -> None:
@@ -151,9 +156,27 @@ class Lyra(Codec):
 
         if not self._networks:
             self.open()
-        interpreter = Interpreter(model_content=self._networks[name], num_threads=1)
-        interpreter.allocate_tensors()
+        with _without_chatter():
+            interpreter = Interpreter(model_content=self._networks[name], num_threads=1)
+            interpreter.allocate_tensors()
         return interpreter.get_signature_runner(signature)
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep off the error stream what LiteRT's C++ writes there of each network, whatever its log level."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without an error stream
+        yield
+        return
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def pack(codes: Codes) -> bytes:

@@ -82,7 +82,7 @@ def train(  # noqa: PLR0917 - one parameter for each option
         from codecbench_spc.training.loop import launch
     except ImportError as error:
         raise Unavailable(
-            f"training needs {error.name}", "run: pip install 'codecbench[train,pesq]'"
+            f"training needs {error.name}", "run: pip install lightning tensorboard pesq==0.0.4"
         ) from error
     state = folder if resume == Path() else resume
     launch(
