@@ -28,6 +28,7 @@ COMMANDS = {
     "score": "codecbench.cli.run:score",
     "list": "codecbench.cli.listing:list_all",
     "report": "codecbench.cli.results:report",
+    "merge": "codecbench.cli.merging:merge",
     "table": "codecbench.cli.table:table",
     "export": "codecbench.cli.results:export",
     "check-published": "codecbench.cli.published:check_published",

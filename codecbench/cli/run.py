@@ -80,6 +80,12 @@ _SHARED_OPTIONS = (
         show_default=True,
         help="Keep decoded speech of so many utterances (speaker-balanced), of all, or of none.",
     ),
+    click.option(
+        "--shard",
+        default="",
+        metavar="I/N",
+        help="Run only part I of N, from 1, into OUT/shard-I-of-N; codecbench merge puts them together.",
+    ),
     click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds first."),
     click.option("--strict", is_flag=True, help="Exit with 1 if anything was left out or a cell failed."),
     click.option("--json", "as_json", is_flag=True, help="Print the table as JSON."),

@@ -33,16 +33,10 @@ def differences(there: Manifest, here: Manifest) -> list[str]:
     return found
 
 
-def check_same(old: Manifest, new: Manifest, out: Path) -> None:
-    """Refuse to continue a folder's run with one that does not compare.
+def obstacles(old: Manifest, new: Manifest) -> list[str]:
+    """Say why two runs cannot be one: `differences`, and a folder has one device and one way of undoing lags.
 
-    Besides `differences`, a folder has one device and one way of undoing lags.  Metrics may be added: what
-    decides is each metric's own signature.
-
-    Raises
-    ------
-    InvalidInput
-        Naming what differs between the folder's run and this one.
+    Metrics may be added: what decides is each metric's own signature.
     """
     found = differences(old, new)
     if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
@@ -50,7 +44,18 @@ def check_same(old: Manifest, new: Manifest, out: Path) -> None:
     there, here = old.get("align", "codec"), new.get("align", "codec")
     if there != here:
         found.append(f"the lag undone is that of each {there} there, of each {here} here")
-    if found:
+    return found
+
+
+def check_same(old: Manifest, new: Manifest, out: Path) -> None:
+    """Refuse to continue a folder's run with one that does not compare, see `obstacles`.
+
+    Raises
+    ------
+    InvalidInput
+        Naming what differs between the folder's run and this one.
+    """
+    if found := obstacles(old, new):
         raise InvalidInput(
             f"{out} holds a run that does not compare with this one: {'; '.join(found)}; "
             "choose another --out, or delete the old run with --overwrite"
