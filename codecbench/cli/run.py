@@ -53,7 +53,7 @@ _SHARED_OPTIONS = (
         show_default=True,
         help="Where to compute: isolated processes, this process, or a Dask cluster.",
     ),
-    click.option("--scheduler", default="", help="Address of the Dask scheduler."),
+    click.option("--scheduler", default="", help="Address of the Dask scheduler, or its scheduler file."),
     click.option(
         "--timeout",
         "timeout_s",

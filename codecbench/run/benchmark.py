@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codecbench import contract
 from codecbench.data.folders import Dataset
 from codecbench.errors import InvalidInput
 from codecbench.run.cell import Task
@@ -18,6 +19,7 @@ from codecbench.run.pool import cores
 from codecbench.run.runner import RERUN, Summary, run
 from codecbench.run.settle import Delays, unsettled
 from codecbench.run.shard import parse_shard
+from codecbench.run.there import Fitness, versions
 from codecbench.run.todo import todo
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
@@ -178,7 +180,9 @@ def benchmark(
             if tasks:
                 watch.begin(len(tasks))
             slots = min(workers or cores(), len(ours))
-            with make_executor(executor, slots, limits, scheduler, watch.slow) as (computing, at_once):
+            with make_executor(
+                executor, slots, limits, scheduler, watch.slow, needed=_needed(plan), note=watch.note
+            ) as (computing, at_once):
                 summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
         store.write_manifest({**merged, "finished": manifests.now()})
     return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
@@ -193,6 +197,14 @@ def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
     if not str(audio).isdecimal():
         raise InvalidInput(f"--audio {audio!r} is not usable; give a number, all or none")
     return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
+
+
+def _needed(plan: Plan) -> Fitness:
+    """Return what other machines must have to compute the same as this one."""
+    codecs = tuple((entry.spec, entry.signature) for entry in plan.contestants)
+    metrics = tuple((metric.name, contract.signature(metric)) for metric in plan.metrics)
+    absent = tuple(item.name for item in plan.left_out if item.kind == "metric")
+    return Fitness(versions(), codecs, metrics, absent)
 
 
 def _check(rerun: str, workers: int | None) -> None:
