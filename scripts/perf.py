@@ -62,7 +62,7 @@ def main(data: str | None, limit: int, codecs: str, share_only: bool) -> None:
 def measure(plan: Plan, workers: int) -> Summary:
     """Run a plan into a temporary folder with fresh workers."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store, WorkerPool(workers) as pool:
-        return run([Task(cell, plan.metrics) for cell in plan], store, pool, workers)
+        return run([Task(cell, plan.metrics) for cell in plan], store, pool, lambda: workers)
 
 
 def _speech() -> str:

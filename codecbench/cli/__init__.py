@@ -28,6 +28,7 @@ COMMANDS = {
     "score": "codecbench.cli.score:score",
     "list": "codecbench.cli.listing:list_all",
     "report": "codecbench.cli.results:report",
+    "merge": "codecbench.cli.merging:merge",
     "table": "codecbench.cli.table:table",
     "compare": "codecbench.cli.compare:compare",
     "gate": "codecbench.cli.gate:gate",

@@ -43,7 +43,7 @@ _SHARED = (
         show_default=True,
         help="Where to compute: isolated processes, this process, or a Dask cluster.",
     ),
-    click.option("--scheduler", default="", help="Address of the Dask scheduler."),
+    click.option("--scheduler", default="", help="Address of the Dask scheduler, or its scheduler file."),
     click.option(
         "--timeout",
         "timeout_s",
@@ -69,6 +69,12 @@ _SHARED = (
         default=str(DEFAULT_AUDIO),
         show_default=True,
         help="Keep decoded speech of so many utterances (speaker-balanced), of all, or of none.",
+    ),
+    click.option(
+        "--shard",
+        default="",
+        metavar="I/N",
+        help="Run only part I of N, from 1, into OUT/shard-I-of-N; codecbench merge puts them together.",
     ),
     click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds first."),
     click.option("--strict", is_flag=True, help="Exit with 1 if anything was left out or a cell failed."),

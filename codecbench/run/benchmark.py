@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from codecbench import contract
 from codecbench.data.sets import Dataset
 from codecbench.errors import InvalidInput, WrongUsage
 from codecbench.run.cell import Task
@@ -18,6 +19,8 @@ from codecbench.run.plan import Cell, LeftOut, Plan, require_something
 from codecbench.run.pool import cores
 from codecbench.run.runner import RERUN, Summary, run
 from codecbench.run.settle import Delays, unsettled
+from codecbench.run.shard import parse_shard
+from codecbench.run.there import Fitness, versions
 from codecbench.run.todo import todo
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
@@ -91,6 +94,7 @@ def benchmark(
     rerun: str = "missing",
     audio: int | str = DEFAULT_AUDIO,
     overwrite: bool = False,
+    shard: str = "",
     command: Sequence[str] = (),
     watch: Watch = Watch(),
 ) -> Benchmarked:
@@ -122,6 +126,9 @@ def benchmark(
         Keep decoded speech of so many utterances (speaker-balanced), of ``"all"`` or of ``"none"``.
     overwrite : bool
         Delete the run that the folder holds first.
+    shard : str
+        ``"3/8"`` computes the third of eight parts only, into ``out/shard-3-of-8``, see
+        `codecbench.run.shard`.
     command : sequence of str
         What the manifest shall say the run was started with.
     watch : Watch
@@ -141,7 +148,8 @@ def benchmark(
     Worker processes import the main module anew, as always with Python's ``spawn``: a script (not a notebook)
     calls this under ``if __name__ == "__main__":``, or with ``executor="serial"``.
     """
-    out = Path(out)
+    part = parse_shard(shard)
+    out = part.folder(Path(out)) if part else Path(out)
     _check(rerun, workers)
     limits = Limits(timeout_s, memory_gb)
     check_options(executor, limits, scheduler)
@@ -166,15 +174,18 @@ def benchmark(
         def task_of(cell: Cell) -> Task:
             return Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None, align)
 
-        work = todo(plan, store, task_of, merged, rerun=rerun, audio=kept)
+        ours = part.of(plan) if part else plan
+        work = todo(ours, store, task_of, merged, rerun=rerun, audio=kept)
         watch.note(str(work))
         tasks, stored = work.tasks, work.stored
         summary = Summary()
         if tasks or unsettled(stored, store, Delays(store)):
             if tasks:
                 watch.begin(len(tasks))
-            slots = min(workers or cores(), len(plan))
-            with make_executor(executor, slots, limits, scheduler, watch.slow) as (computing, at_once):
+            slots = min(workers or cores(), len(ours))
+            with make_executor(
+                executor, slots, limits, scheduler, watch.slow, needed=_needed(plan), note=watch.note
+            ) as (computing, at_once):
                 summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
         store.write_manifest({**merged, "finished": manifests.now()})
     return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
@@ -189,6 +200,14 @@ def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
     if not str(audio).isdecimal():
         raise WrongUsage(f"--audio {audio!r} is not usable; give a number, all or none")
     return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
+
+
+def _needed(plan: Plan) -> Fitness:
+    """Return what other machines must have to compute the same as this one."""
+    codecs = tuple((entry.spec, entry.signature) for entry in plan.contestants)
+    metrics = tuple((metric.name, contract.signature(metric)) for metric in plan.metrics)
+    absent = tuple(item.name for item in plan.left_out if item.kind == "metric")
+    return Fitness(versions(), codecs, metrics, absent)
 
 
 def _check(rerun: str, workers: int | None) -> None:

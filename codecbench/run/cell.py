@@ -75,7 +75,7 @@ class Outcome:
     busy_s: float = 0.0
 
 
-# Some metrics are not thread-safe: two cells must not run at once where an executor uses threads (Dask).
+# Some metrics are not thread-safe: two cells must not run at once where an executor uses threads.
 _lock = threading.Lock()
 
 

@@ -10,11 +10,15 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
-from codecbench.errors import Unavailable, WrongUsage
+from codecbench.errors import WrongUsage
+from codecbench.run.cluster import Cluster
 from codecbench.run.patience import Limits, OnSlow, watched
 from codecbench.run.pool import WorkerPool
+from codecbench.run.there import Fitness, versions
 
 KINDS = ("processes", "serial", "dask")
+ANY = Fitness(versions(), (), ())
+"""Of workers nothing is asked but our version."""
 
 
 class Serial(Executor):
@@ -39,8 +43,8 @@ def check_options(kind: str, limits: Limits, scheduler: str) -> None:
     if kind not in KINDS:
         raise WrongUsage(f"unknown executor {kind!r}; known: {', '.join(KINDS)}")
     for option, limit in (("--timeout", limits.timeout_s), ("--memory", limits.memory_gb)):
-        if limit is not None and kind != "processes":
-            raise WrongUsage(f"{option} needs --executor processes, which can end a worker; {kind} cannot")
+        if limit is not None and kind == "serial":
+            raise WrongUsage(f"{option} needs --executor processes or dask, which can end a worker")
     if scheduler and kind != "dask":
         raise WrongUsage("--scheduler goes with --executor dask; add it or leave the address out")
     if kind == "dask" and not scheduler:
@@ -54,10 +58,14 @@ def make_executor(
     limits: Limits | None = None,
     scheduler: str = "",
     on_slow: OnSlow = lambda *_: None,
-) -> Iterator[tuple[Executor, int]]:
-    """Give an executor of a kind in `KINDS` and how many cells it computes at once.
+    *,
+    needed: Fitness = ANY,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """Give an executor of a kind in `KINDS` and a function that tells how many cells it computes at once now.
 
-    ``on_slow`` is told of cells that take long, except by Dask, which shows them itself.
+    ``on_slow`` is told of cells that take long, except by Dask, which shows them itself.  Dask's workers must
+    have what is ``needed``; ``note`` is told which are left out.
 
     Raises
     ------
@@ -69,35 +77,10 @@ def make_executor(
     limits = limits or Limits()
     check_options(kind, limits, scheduler)
     if kind == "serial":
-        yield Serial(on_slow), 1
+        yield Serial(on_slow), lambda: 1
     elif kind == "processes":
         with WorkerPool(workers, limits, on_slow) as pool:
-            yield pool, workers
+            yield pool, lambda: workers
     else:
-        with _dask(scheduler) as cluster:
-            yield cluster
-
-
-@contextmanager
-def _dask(scheduler: str) -> Iterator[tuple[Executor, int]]:
-    with _connect(scheduler) as client:
-        slots = sum(client.nthreads().values())
-        if slots == 0:
-            raise Unavailable(
-                f"the scheduler {scheduler} has no workers", "start some with: dask worker ADDRESS"
-            )
-        # pure=False: a cell asked for again must be computed again.
-        yield client.get_executor(pure=False), slots
-
-
-def _connect(scheduler: str) -> Any:
-    try:
-        import distributed
-    except ImportError as error:
-        raise Unavailable(f"Dask cannot be imported ({error})", "run: pip install distributed") from None
-    client: Callable[..., Any] = distributed.Client
-    try:
-        return client(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError) as error:
-        reason = f"no Dask scheduler answers at {scheduler} ({error})"
-        raise Unavailable(reason, "start one with: dask scheduler") from None
+        with Cluster(scheduler, limits, needed, note) as cluster:
+            yield cluster, cluster.slots

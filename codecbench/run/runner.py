@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from codecbench.alignment import IN_TIME
 from codecbench.errors import CodecBenchError, StorageError
 from codecbench.run.cell import UNAVAILABLE, Outcome, Task, compute, lost, reason
+from codecbench.run.cluster import ClusterLost
 from codecbench.run.plan import Cell, Plan
 from codecbench.run.pool import WorkerDied
 from codecbench.run.settle import Delays, unsettled
@@ -30,6 +31,10 @@ ATTEMPTS = 2
 
 AHEAD = 2
 """Cells handed out for each one that is being computed, so that no worker waits for the store."""
+
+
+GROWTH_S = 2.0
+"""Seconds after which it is looked whether the executor has grown, if no cell ended before."""
 
 
 @dataclass
@@ -83,7 +88,7 @@ def run(
     tasks: Iterable[Task],
     store: Store,
     executor: Executor,
-    slots: int = 1,
+    slots: Callable[[], int] = lambda: 1,
     on_record: Callable[[Record], None] = lambda _: None,
     *,
     stored: Iterable[Task] = (),
@@ -98,8 +103,8 @@ def run(
         Where records go.
     executor : Executor
         Who computes; see `codecbench.run.executors`.
-    slots : int
-        How many cells the executor computes at once; twice as many are handed out.
+    slots : callable
+        Tells how many cells the executor computes at once now; twice as many are handed out.
     on_record : callable
         Told of each record after it is stored.
     stored : iterable of Task
@@ -121,10 +126,10 @@ def run(
     pending: dict[Future[Outcome], _Job] = {}
     try:
         while waiting or pending:
-            while waiting and len(pending) < AHEAD * slots:
+            while waiting and len(pending) < AHEAD * slots():
                 job = waiting.popleft()
                 pending[executor.submit(compute, _informed(job.task, delays))] = job
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            done, _ = wait(pending, GROWTH_S, return_when=FIRST_COMPLETED)
             for future in done:
                 job = pending.pop(future)
                 outcome = _outcome(future, job)
@@ -174,6 +179,8 @@ def _outcome(future: Future[Outcome], job: _Job) -> Outcome | None:
     except WorkerDied as error:
         job.deaths += 1
         return None if job.deaths < ATTEMPTS else Outcome(lost(job.task, reason(error)))
+    except ClusterLost:
+        raise
     except BrokenExecutor as error:
         raise CodecBenchError(
             f"the executor broke ({error}); run again to continue, e.g. with fewer --workers"

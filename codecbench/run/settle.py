@@ -49,6 +49,22 @@ class Delays:
         return settle(self._shown.get((codec, point), {}).values())
 
 
+def moved(store: Store) -> int:
+    """Return how many decoded records of a folder lack its settled delay undone; none where not by codec."""
+    manifest = store.manifest()
+    if manifest is None or manifest.get("align", "codec") != "codec":
+        return 0
+    delays = Delays(store)
+    settled: dict[tuple[str, str], Delay] = {}
+    count = 0
+    for record in store.timings().values():
+        place = record["codec"], record["point"]
+        if place not in settled:
+            settled[place] = delays.settled(*place)
+        count += record["status"] == "ok" and not is_settled(record, settled[place])
+    return count
+
+
 def unsettled(tasks: Iterable[Task], store: Store, delays: Delays) -> list[Task]:
     """Return the tasks whose stored scores lack the settled delay undone, to be scored again."""
     settled: dict[tuple[str, str], Delay] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.files import unwritable
-from codecbench.store.layout import MANIFEST, RECORDS, TABLE, is_own_table
+from codecbench.store.layout import MANIFEST, RECORDS, TABLE, inside, is_own_table
 from codecbench.store.records import read_records
 from codecbench.store.store import Store, read_manifest
 
@@ -33,7 +33,7 @@ def delete_run(out: Path) -> None:
             f"--overwrite deletes only what a whole run names, so nothing was deleted: {error}"
         ) from None
     own = [out / RECORDS, *([out / TABLE] if is_own_table(out / TABLE) else [])]
-    own += [path for name in kept if name and (path := _inside(out, name))]
+    own += [path for name in kept if name and (path := inside(out, name))]
     with Store(out):
         for path in (*own, out / MANIFEST):  # the manifest last: a broken off deletion can be done again
             try:
@@ -44,10 +44,3 @@ def delete_run(out: Path) -> None:
             if folder not in (out, out.absolute()):
                 with suppress(OSError):  # it holds something that is not ours
                     folder.rmdir()
-
-
-def _inside(out: Path, name: str) -> Path | None:
-    """Return the path of a kept file; None where its name leads out of the run's audio."""
-    path = out / name
-    below = (out / "audio").resolve()
-    return path if path.resolve().is_relative_to(below) and path.is_file() else None

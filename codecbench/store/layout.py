@@ -24,6 +24,13 @@ def reference_path(utterance: str) -> str:
     return f"{AUDIO}/reference/{_safe(utterance)}.flac"
 
 
+def inside(out: Path, name: str) -> Path | None:
+    """Return the path of a kept file; None where there is none or its name leads out of the run's audio."""
+    path = out / name
+    below = (out / AUDIO).resolve()
+    return path if path.resolve().is_relative_to(below) and path.is_file() else None
+
+
 def _safe(name: str) -> str:
     """Return a name as a file name; labels and points are plain but for their colon, others get a hash."""
     if re.search(r"[^\w.+:/-]", name) or len(name.encode()) > MOST_BYTES:

@@ -41,22 +41,26 @@ def lag_differences(there: Manifest, here: Manifest) -> list[str]:
     return [f"the lag undone is that of each {was} there, of each {now_is} here"]
 
 
-def check_same(old: Manifest, new: Manifest, out: Path) -> None:
-    """Refuse to continue a folder's run with one that does not compare.
+def obstacles(old: Manifest, new: Manifest) -> list[str]:
+    """Say why two runs cannot be one: `differences`, and a folder has one device and one way of undoing lags.
 
-    Besides `differences`, a folder has one device and one way of undoing lags.  Metrics may be added: what
-    decides is each metric's own signature.
+    Metrics may be added: what decides is each metric's own signature.
+    """
+    found = differences(old, new)
+    if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
+        found.append(f"device {old['device']} there, {new['device']} here")
+    return found + lag_differences(old, new)
+
+
+def check_same(old: Manifest, new: Manifest, out: Path) -> None:
+    """Refuse to continue a folder's run with one that does not compare, see `obstacles`.
 
     Raises
     ------
     InvalidInput
         Naming what differs between the folder's run and this one.
     """
-    found = differences(old, new)
-    if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
-        found.append(f"device {old['device']} there, {new['device']} here")
-    found += lag_differences(old, new)
-    if found:
+    if found := obstacles(old, new):
         raise InvalidInput(
             f"{out} holds a run that does not compare with this one: {'; '.join(found)}; "
             "choose another --out, or delete the old run with --overwrite"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -111,6 +111,10 @@ class Store:
         """Return status, audio, reasons and the metrics tried of the last record of a cell, or None."""
         return self._known.get(key)
 
+    def cells(self) -> set[tuple[str, str, str]]:
+        """Return codec, point and utterance of every cell with a record."""
+        return {(it["codec"], it["point"], it["utterance"]) for it in self._timings.values()}
+
     def timings(self) -> Mapping[str, Record]:
         """Return how decoded speech lies in time by cell, see `codecbench.store.records.timing`."""
         return self._timings
@@ -124,22 +128,29 @@ class Store:
         return {record["key"]: record for record in self.records() if record["key"] in keys}
 
     def append(self, record: Record) -> None:
-        """Write one record as a whole line and see it to the disk.
+        """Write one record as a whole line and see it to the disk, see `extend`."""
+        self.extend([record])
+
+    def extend(self, records: Sequence[Record]) -> None:
+        """Write records as whole lines and see them to the disk together.
 
         Raises
         ------
         StorageError
-            If it cannot be written; the file is then as it was before.
+            If they cannot be written; the file is then as it was before.
         """
-        line = (json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n").encode()
+        lines = b"".join(
+            (json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n").encode() for record in records
+        )
         before = os.fstat(self._file.fileno()).st_size
         try:
-            write_all(self._file.fileno(), line)
+            write_all(self._file.fileno(), lines)
             os.fsync(self._file.fileno())
         except OSError as error:
             os.ftruncate(self._file.fileno(), before)
             raise unwritable(self._path, error, kept=len(self._known)) from None
-        self._remember(record)
+        for record in records:
+            self._remember(record)
 
     def manifest(self) -> dict[str, Any] | None:
         """Return the folder's manifest, or None where no run has begun."""

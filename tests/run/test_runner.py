@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from codecbench.data.folders import load_dataset
-from codecbench.errors import CodecBenchError, InvalidInput, StorageError, Unavailable
+from codecbench.errors import CodecBenchError, InvalidInput, StorageError
 from codecbench.run.cell import Task
 from codecbench.run.executors import Serial, make_executor
 from codecbench.run.patience import Limits, OverMemory, TimedOut, resident_bytes
@@ -37,7 +37,7 @@ def plan(folder: Path, fakes: Path):
 
 def compute_all(plan: Plan, out: Path, executor, slots: int = 1) -> dict[str, dict]:
     with Store(out) as store:
-        run(tasks(plan), store, executor, slots)
+        run(tasks(plan), store, executor, lambda: slots)
         return {record["key"]: record for record in store.records()}
 
 
@@ -262,32 +262,3 @@ def test_executor_options_that_do_not_go_together(kind, options, error, message)
 
 def test_cores_are_those_this_process_may_use() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_a_dask_cluster_gives_the_same_records(plan, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    made = plan("fake,fake-8k")
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
-        ) as there,
-        make_executor("dask", 1, scheduler=there.scheduler_address) as (executor, slots),
-    ):
-        assert slots == 2
-        parallel = compute_all(made, tmp_path / "dask", executor, slots)
-    serial = compute_all(made, tmp_path / "serial", Serial())
-    assert {key: without_timings(record) for key, record in parallel.items()} == {
-        key: without_timings(record) for key, record in serial.items()
-    }
-
-
-@pytest.mark.slow
-def test_an_absent_scheduler_is_one_clear_error() -> None:
-    pytest.importorskip("distributed")
-    with (
-        pytest.raises(Unavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
-        make_executor("dask", 1, scheduler="tcp://127.0.0.1:9"),
-    ):
-        pass
