@@ -4,7 +4,7 @@ Conventions: SwiftF0 (package swift-f0 0.3.0) every 16 ms, between 50 and 550 Hz
 confidence of 0.5.  ``f0-rmse`` is the root mean square of ``1200 log2(f_deg / f_ref)`` over frames that are
 voiced in both; octave errors are in it.  ``f0-voicing`` is the share of all frames that are voiced in one
 signal only, in percent.  Both expect aligned pairs.  Extractors disagree: ``extractor="world"`` takes DIO and
-StoneMask instead, and ``docs/metrics.md`` says how far the two are apart on the same speech.
+StoneMask instead.
 
 References: Nieradzik, arXiv:2508.18440, 2025 (SwiftF0); Chu and Alwan, ICASSP 2009 (voicing decision error);
 Morise, Yokomori, Ozawa, IEICE 2016 (WORLD).

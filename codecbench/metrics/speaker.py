@@ -4,7 +4,7 @@ Conventions: the GE2E voice encoder that the package resemblyzer 0.1.4 ships (th
 weights read as tensors only).  Both signals are brought to -30 dBFS, which the encoder was trained on; no
 silence is taken out, so that both are cut into the same windows: 1.6 s every 0.77 s, the last one zero-padded
 if three quarters of it are filled.  The embedding is the mean over windows, normalised.  It has no negative
-component, so unrelated speech is far above 0: ``docs/metrics.md`` has anchors.
+component, so unrelated speech is far above 0.
 
 Reference: Wan, Wang, Papir, Moreno, ICASSP 2018 (generalized end-to-end loss).
 """
