@@ -77,6 +77,14 @@ def score(metric: Metric, ref: Wave, deg: Wave) -> float:
     return returned.score(given, metric.name)
 
 
+def weight(metric: Metric, ref: Wave) -> float:
+    """Return what an utterance counts in means; raises `BadReturn` if that is no finite number above 0."""
+    lent = returned.lend(ref)
+    with guarded():
+        given = metric.weight(lent)
+    return returned.weight(given, metric.name)
+
+
 def pack(codec: Codec, coded: Coded, point: OperatingPoint) -> bytes | None:
     """Return a file in the codec's own format, or None; see `Codec.pack`."""
     with guarded():

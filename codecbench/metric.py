@@ -39,6 +39,9 @@ class Golden:
         Whether swapping reference and degraded leaves the score as it is.
     delay : tuple of float
         Lowest and highest score for a delay of 100 ms.
+    recorded : bool
+        Whether the signal is four seconds of a recording from the built-in set, for metrics that find
+        nothing to score in speech-like sound: it has no words.
     """
 
     identity: float | str
@@ -47,6 +50,7 @@ class Golden:
     tolerance: float
     symmetric: bool
     delay: tuple[float, float]
+    recorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,15 @@ class Metric(ABC):
             if level_dbfs(wave) < SILENCE_DBFS:
                 raise Unscorable(f"{label} is silent")
         return returned.score(self.score(ref, deg), self.name)
+
+    def weight(self, ref: Wave) -> float:
+        """Return what an utterance counts in means over utterances: 1 unless overridden.
+
+        A score that is a rate gives what it divides by, e.g. the number of words in the reference; its mean
+        over utterances is then all errors over all words.  It is asked after `score`, with the same ``ref``
+        and nothing else, so that every codec has the same weights.  The number is finite and above 0.
+        """
+        return 1.0
 
     @abstractmethod
     def score(self, ref: Wave, deg: Wave) -> float:

@@ -83,6 +83,14 @@ def score(value: Any, name: str) -> float:
     return float(found)
 
 
+def weight(value: Any, name: str) -> float:
+    """Return what an utterance counts in a metric's means: a finite number above 0."""
+    found = number(value)
+    if found is None or not 0 < found < math.inf:
+        raise BadReturn(f"{name} gave the weight {shown(value)}, not a finite number above 0")
+    return float(found)
+
+
 def delay_ms(value: Any) -> float | None:
     """Return a codec's algorithmic delay: finite and not negative, or None."""
     if value is None:

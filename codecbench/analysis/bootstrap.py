@@ -45,6 +45,7 @@ def bootstrap_mean(
     values: ArrayLike,
     clusters: Sequence[Any] | NDArray[Any],
     *,
+    weights: ArrayLike | None = None,
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -63,6 +64,8 @@ def bootstrap_mean(
         Scores; missing ones are NaN and left out.
     clusters : sequence [N]
         The speaker of each score.
+    weights : array_like [N], optional
+        What each score counts, above 0: for a rate of errors the words it is a rate of.  By default 1.
     level : float
         Confidence level.
     resamples : int
@@ -82,23 +85,26 @@ def bootstrap_mean(
     ValueError
         If the lengths differ.
     """
-    sums, counts = cluster_sums(values, clusters)
+    sums, counts = cluster_sums(values, clusters, weights)
     if counts.size == 0:
         return Interval(math.nan, math.nan, math.nan)
     low, high = _limits(sums, counts, level, resamples, seed)
     return Interval(float(sums.sum() / counts.sum()), max(low, bounds[0]), min(high, bounds[1]))
 
 
-def cluster_sums(values: ArrayLike, clusters: Sequence[Any] | NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return the sum and the number of finite values in each cluster that has any, both [G]."""
+def cluster_sums(
+    values: ArrayLike, clusters: Sequence[Any] | NDArray[Any], weights: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
+    """Return the weighted sum and the weight of the finite values in each cluster that has any, both [G]."""
     scores = np.asarray(values, dtype=np.float64)
+    counts = np.ones(scores.shape) if weights is None else np.asarray(weights, dtype=np.float64)
     labels = np.asarray(clusters)
     if scores.ndim != 1 or scores.shape != labels.shape:
         raise ValueError(f"values {scores.shape} and clusters {labels.shape} must be vectors of equal length")
     kept = np.isfinite(scores)
     _, index = np.unique(labels[kept], return_inverse=True)
-    sums = np.bincount(index, weights=scores[kept])
-    return sums.astype(np.float64), np.bincount(index).astype(np.float64)
+    sums = np.bincount(index, weights=scores[kept] * counts[kept])
+    return sums.astype(np.float64), np.bincount(index, weights=counts[kept]).astype(np.float64)
 
 
 @lru_cache(maxsize=64)

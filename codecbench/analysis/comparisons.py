@@ -25,7 +25,10 @@ def pairs(run: Run, seed: int = 0) -> pd.DataFrame:
     parts = []
     for metric in run.manifest["metrics"]:
         scores, speakers = wide(run, metric)
-        table = compare_all(scores[[name for name in shown if name in scores.columns]], speakers, seed=seed)
+        # Weights are of the reference alone: where a codec has a score it has the weight of all others.
+        weights = wide(run, f"weight:{metric}")[0].max(axis=1).fillna(1.0)
+        scores = scores[[name for name in shown if name in scores.columns]]
+        table = compare_all(scores, speakers, weights=weights.to_numpy(), seed=seed)
         table.insert(0, "metric", metric)
         parts.append(table)
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

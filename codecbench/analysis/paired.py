@@ -71,7 +71,11 @@ def compare(
 
 
 def compare_all(
-    scores: pd.DataFrame, clusters: Sequence[Any] | NDArray[Any], *, seed: int = 0
+    scores: pd.DataFrame,
+    clusters: Sequence[Any] | NDArray[Any],
+    *,
+    weights: ArrayLike | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare every pair of columns and correct over that family with Holm's procedure.
 
@@ -81,6 +85,8 @@ def compare_all(
         One metric; NaN where missing.
     clusters : sequence [N]
         The speaker of each row.
+    weights : array_like [N], optional
+        What each row counts; by default 1.
     seed : int
         Seed of the sign patterns and of the bootstrap.
 
@@ -95,14 +101,17 @@ def compare_all(
         return pd.DataFrame(columns=columns)
     labels, index = np.unique(np.asarray(clusters), return_inverse=True)
     table = scores.to_numpy(dtype=np.float64)
+    counts = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=np.float64)
     places = {name: place for place, name in enumerate(scores.columns)}
     rows: list[dict[str, Any]] = []
     sums = np.zeros((labels.size, len(pairs)))
     for number, (a, b) in enumerate(pairs):
         differences = table[:, places[a]] - table[:, places[b]]
         kept = np.isfinite(differences)
-        sums[:, number] = np.bincount(index[kept], weights=differences[kept], minlength=labels.size)
-        interval = bootstrap_mean(differences, index, seed=seed)
+        sums[:, number] = np.bincount(
+            index[kept], weights=(differences * counts)[kept], minlength=labels.size
+        )
+        interval = bootstrap_mean(differences, index, weights=counts, seed=seed)
         n, used = int(kept.sum()), np.unique(index[kept]).size
         rows.append({"a": a, "b": b, **Comparison(*interval, math.nan, n, used)._asdict()})
     frame = pd.DataFrame(rows)

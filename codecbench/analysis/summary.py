@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codecbench.analysis.bootstrap import bootstrap_mean
+from codecbench.analysis.bootstrap import bootstrap_mean, cluster_sums
 from codecbench.analysis.entropy import code_kbps
 from codecbench.analysis.lags import undone_ms
 from codecbench.analysis.runs import bounds, is_declared, with_tokens
@@ -26,7 +26,8 @@ COLUMNS = (
 def summary(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
     """Return one row a codec and operating point, in the order of the manifest.
 
-    Columns are `COLUMNS`, then for each metric ``<metric>`` (mean over the scored utterances),
+    Columns are `COLUMNS`, then for each metric ``<metric>`` (mean over the scored utterances, weighted by
+    `Metric.weight`: a rate of errors is all errors over all words),
     ``<metric>_low``, ``<metric>_high`` (95 % bootstrap interval clustered by speaker, see
     `bootstrap.bootstrap_mean`) and ``<metric>_n`` (utterances scored).  ``payload_kbps`` and the
     real-time factors are totals over totals, ``declared_kbps`` is the rate that the user names for files
@@ -87,10 +88,13 @@ def _scores(
     records: pd.DataFrame, metric: str, limits: tuple[float, float], by_speaker: bool
 ) -> dict[str, float | int]:
     scored = int(np.isfinite(records[metric].to_numpy(dtype=np.float64)).sum())
-    if by_speaker:
-        records = records.groupby("speaker", sort=False)[[metric]].mean().reset_index()
     values = records[metric].to_numpy(dtype=np.float64)
-    interval = bootstrap_mean(values, records["speaker"].to_numpy(dtype=str), bounds=limits)
+    weights = records[f"weight:{metric}"].to_numpy(dtype=np.float64)
+    speakers = records["speaker"].to_numpy(dtype=str)
+    if by_speaker:
+        sums, counts = cluster_sums(values, speakers, weights)
+        values, weights, speakers = sums / counts, np.ones(sums.size), np.arange(sums.size).astype(str)
+    interval = bootstrap_mean(values, speakers, weights=weights, bounds=limits)
     return {
         metric: interval.mean,
         f"{metric}_low": interval.low,

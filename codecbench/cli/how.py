@@ -29,7 +29,7 @@ _SHARED = (
         "--metrics",
         default=",".join(DEFAULT_METRICS),
         show_default=True,
-        help="Metrics, separated by commas; codecbench list shows all.",
+        help="Metrics or groups (fast, paper, all), separated by commas; codecbench list shows all.",
     ),
     click.option("--limit", type=click.IntRange(min=1), help="Take a speaker-balanced sample of so many."),
     click.option("--seed", default=0, show_default=True, help="Chooses the sample."),

@@ -260,15 +260,17 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     return decoded
 
 
-def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str]:
+def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str, float]:
     try:
-        return calls.score(worker.open_metric(metric), ref, deg), ""
+        opened = worker.open_metric(metric)
+        value = calls.score(opened, ref, deg)
+        return value, "", calls.weight(opened, ref)
     except Unscorable as error:
-        return None, told(error)
+        return None, told(error), 1.0
     except Unavailable as error:
-        return None, UNAVAILABLE + told(error)
+        return None, UNAVAILABLE + told(error), 1.0
     except Exception as error:
-        return None, reason(error)
+        return None, reason(error), 1.0
 
 
 def _keep(out: Path, cell: Cell, ref: Wave, deg: Wave) -> str:

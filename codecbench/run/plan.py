@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
@@ -36,6 +37,12 @@ DEFAULT_METRICS = (
     "si-sdr",
     "mel-distance",
 )
+
+METRIC_GROUPS = {
+    "fast": ("stoi", "estoi", "mcd", "si-sdr", "mel-distance", "bandwidth"),
+    "paper": ("stoi", "pesq-wb", "pesq-nb", "mcd", "visqol"),
+}
+"""Groups by name: what needs no extra and little time; what papers on codecs print.  ``all`` is every one."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,7 @@ def make_plan(
     codecs : str or sequence of Request
         The value of ``--codecs``, see `parse_codecs`, or what it stands for.
     metrics : sequence of str
-        Names of metrics.
+        Names of metrics, or of groups: ``fast``, ``paper``, ``all``; see `METRIC_GROUPS`.
     kbps : sequence of float
         For codecs without explicit points: run the point nearest to each of these rates.
     tolerance : float
@@ -208,7 +215,7 @@ def _metrics(names: Sequence[str]) -> tuple[tuple[Metric, ...], tuple[LeftOut, .
     """Return the metrics to score with, and which of them cannot score here or could not even be made."""
     scored: list[Metric] = []
     absent: list[LeftOut] = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(chain.from_iterable(map(_members, names))):
         try:
             if name in COLUMNS:
                 raise ContractBroken(f"metric {name!r}: a column of every record has this name")
@@ -221,6 +228,14 @@ def _metrics(names: Sequence[str]) -> tuple[tuple[Metric, ...], tuple[LeftOut, .
         why = f"no metric can score: {absent[0].reason}; {absent[0].remedy}" if absent else "no metric given"
         raise InvalidInput(f"{why}; name one or more, e.g. --metrics stoi,pesq-wb")
     return tuple(scored), tuple(absent)
+
+
+def _members(name: str) -> Sequence[str]:
+    """Return the metrics that a name stands for; a registered metric goes before a group."""
+    known = registry.names(registry.METRICS)
+    if name in known:
+        return (name,)
+    return known if name == "all" else METRIC_GROUPS.get(name, (name,))
 
 
 def _key(utterance: str, digest: str, signature: str, point: OperatingPoint) -> str:

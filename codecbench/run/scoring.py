@@ -23,8 +23,8 @@ LAG_HZ = 16_000
 ALIGN = ("codec", "file", "none")
 """Which lag is undone before scoring: one for a codec and point, each utterance's own, or none."""
 
-Score = Callable[[Metric, Wave, Wave], tuple[float | None, str]]
-"""Scores a pair: the value, or None and the reason."""
+Score = Callable[[Metric, Wave, Wave], tuple[float | None, str, float]]
+"""Scores a pair: the value, or None and the reason; what the utterance counts in means."""
 
 
 class Pair:
@@ -87,8 +87,10 @@ def is_settled(record: Record, delay: Delay) -> bool:
 def score_raw(metric: Metric, pair: Pair, record: Record, score: Score) -> None:
     """Score the pair as it is; a missing score gets its reason."""
     rate_hz = metric.sample_rate_hz
-    value, why = score(metric, pair.reference(rate_hz), pair.raw(rate_hz))
+    value, why, weight = score(metric, pair.reference(rate_hz), pair.raw(rate_hz))
     record["raw_scores"][metric.name] = value
+    if weight != 1.0:
+        record.setdefault("weights", {})[metric.name] = weight
     if why:
         record["reasons"][metric.name] = why
 
@@ -105,7 +107,9 @@ def score_aligned(metric: Metric, delay: Delay, pair: Pair | None, record: Recor
         value, why = None, why or f"{delay.note}; the raw score stands alone"
     elif not delay.nothing_to_undo:
         assert pair is not None
-        value, why = score(metric, pair.reference(rate_hz), pair.aligned(rate_hz, delay))
+        value, why, weight = score(metric, pair.reference(rate_hz), pair.aligned(rate_hz, delay))
+        if weight != 1.0:
+            record.setdefault("weights", {})[metric.name] = weight
     record["scores"][name] = value
     record["reasons"].pop(name, None)
     if why:

@@ -1,7 +1,8 @@
 """Records, one a cell: its fields, and its line in ``records.jsonl``.
 
 A record is a JSON object on one line; missing values are null, never NaN.  Scores stand in ``scores`` (after
-undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.  ``lag_ms``,
+undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``; in
+``weights`` what the utterance counts in means of metrics where that is not 1.  ``lag_ms``,
 ``inverted`` and ``lag_note`` are what the utterance itself showed; ``settled_lag_ms`` and
 ``settled_inverted`` what was undone for ``scores``.
 """
@@ -37,7 +38,7 @@ FIELDS = (
     *MEASURED, *ALIGNMENT, "codes", "audio",
 )  # fmt: skip
 _TIMING = ("codec", "point", "utterance", "status", "lag_ms", *ALIGNMENT)
-_NESTED = ("scores", "raw_scores", "reasons")
+_NESTED = ("scores", "raw_scores", "reasons", "weights")
 _CHECK = record_of(MEASURED)
 
 
@@ -60,6 +61,7 @@ def flat(record: Record, metrics: list[str]) -> Record:
         row[metric] = record["scores"].get(metric)
         row[f"raw:{metric}"] = record["raw_scores"].get(metric)
         row[f"reason:{metric}"] = record["reasons"].get(metric)
+        row[f"weight:{metric}"] = record.get("weights", {}).get(metric, 1.0)
     return row
 
 
@@ -69,8 +71,8 @@ def without_timings(record: Mapping[str, Any]) -> Record:
 
 
 def metric_columns(metrics: list[str]) -> list[str]:
-    """Return the columns of scores: ``<metric>``, ``raw:<metric>``, ``reason:<metric>`` for each."""
-    return [column for metric in metrics for column in (metric, f"raw:{metric}", f"reason:{metric}")]
+    """Return the columns of scores: for each ``<metric>``, and ``raw:``, ``reason:``, ``weight:<metric>``."""
+    return [f"{part}{metric}" for metric in metrics for part in ("", "raw:", "reason:", "weight:")]
 
 
 def essence(record: Record) -> Record:

@@ -192,9 +192,9 @@ class Run:
         What was run, see `codecbench.store.manifest`.
     records : pandas.DataFrame
         One row a cell in the manifest's order of codecs, points and utterances.  Columns are the fields of a
-        record, and for every metric ``<metric>`` (score after alignment), ``raw:<metric>`` and
-        ``reason:<metric>``; missing scores are NaN, missing reasons None.  ``codes`` holds what
-        `codecbench.store.records.decode_codes` takes.
+        record, and for every metric ``<metric>`` (score after alignment), ``raw:<metric>``,
+        ``reason:<metric>`` and ``weight:<metric>`` (what the utterance counts in means); missing scores are
+        NaN, missing reasons None.  ``codes`` holds what `codecbench.store.records.decode_codes` takes.
     ours : frozenset of str
         Codecs that are the reader's own, by label; what is compared is set off from the others.  A stored run
         says nothing of it.
@@ -288,7 +288,7 @@ def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFram
     metrics = list(manifest["metrics"])
     rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
     table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
-    scores = [column for metric in metrics for column in (metric, f"raw:{metric}")]
+    scores = [column for metric in metrics for column in (metric, f"raw:{metric}", f"weight:{metric}")]
     numeric = ["seconds", "nominal_kbps", *MEASURED, "settled_lag_ms", *scores]
     return table.astype(dict.fromkeys(numeric, "float64"))
 

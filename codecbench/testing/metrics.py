@@ -92,7 +92,8 @@ def check_metric(metric: Metric) -> Iterator[CheckResult]:
 
 def checks(metric: Metric) -> Iterator[Check]:
     """List the checks that apply to a metric; golden values only where its class has some."""
-    speech = signals.speech_like()
+    recorded = metric.golden is not None and metric.golden.recorded
+    speech = signals.recording() if recorded else signals.speech_like()
     noisy = signals.with_noise(speech)
     if metric.golden is not None:
         yield from _golden(metric, metric.golden, speech, noisy)

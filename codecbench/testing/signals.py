@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from codecbench import audio
 from codecbench.codec import Wave
+from codecbench.data.folders import load_dataset
 
 RATE_HZ = 16_000
 
@@ -48,6 +50,13 @@ def speech_like(seconds: float = 4.0, seed: int = 0, pitch_hz: float = 115.0) ->
     wave[-END_PAUSE:] = 0.0
     wave += 1e-4 * rng.standard_normal(length)
     return np.asarray(wave * (PEAK / np.abs(wave).max()), dtype=np.float32)
+
+
+def recording(seconds: float = 4.0) -> Wave:
+    """Return the beginning of the built-in set's first utterance, float32 [seconds * 16000]."""
+    first = load_dataset("demo").utterances[0]
+    wave, rate_hz = audio.load(first.path)
+    return audio.fit(audio.resample(wave, rate_hz, RATE_HZ), round(seconds * RATE_HZ))
 
 
 def with_noise(wave: Wave, snr_db: float = 20.0, seed: int = 1) -> Wave:

@@ -119,3 +119,22 @@ def test_wilson_interval_matches_the_published_example() -> None:
     assert interval.low == pytest.approx(0.0)
     assert interval.high == pytest.approx(0.1332, abs=1e-4)
     assert all(math.isnan(part) for part in proportion_interval(0, 0))
+
+
+def test_weights_make_a_pooled_rate_and_ones_change_nothing():
+    rng = np.random.default_rng(0)
+    words = rng.integers(3, 40, size=60)
+    errors = rng.binomial(words, 0.1)
+    speakers = np.repeat(np.arange(20), 3)
+    pooled = bootstrap_mean(errors / words, speakers, weights=words)
+    assert pooled.mean == pytest.approx(errors.sum() / words.sum())
+    assert pooled.low < pooled.mean < pooled.high
+    # An utterance of n words is n words of one speaker: counting them one by one gives the same interval.
+    one_by_one = np.concatenate([np.arange(n) < e for e, n in zip(errors, words, strict=True)])
+    assert bootstrap_mean(one_by_one, np.repeat(speakers, words)) == pytest.approx(pooled)
+    assert bootstrap_mean(errors, speakers, weights=np.ones(60)) == bootstrap_mean(errors, speakers)
+
+
+def test_weights_of_a_single_speaker_and_of_missing_scores():
+    pooled = bootstrap_mean([0.5, np.nan, 0.0], ["a", "a", "a"], weights=[10.0, 99.0, 30.0])
+    assert pooled.mean == pytest.approx(5 / 40)

@@ -78,3 +78,11 @@ def test_all_pairs_agree_with_single_comparisons() -> None:
     assert (result["p_holm"] >= result["p_value"]).all()
     assert result["p_holm"].iloc[1] < 0.05
     assert compare_all(table[["x"]], speakers).empty
+
+
+def test_weights_pool_the_differences():
+    scores = pd.DataFrame({"x": [0.1, 0.2, 0.4, 0.0], "y": [0.0, 0.1, 0.4, 0.3]})
+    weights = np.array([10.0, 20.0, 5.0, 40.0])
+    (row,) = compare_all(scores, list("abcd"), weights=weights).itertuples()
+    assert row.difference == pytest.approx(((scores["x"] - scores["y"]) * weights).sum() / weights.sum())
+    assert row.n == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -65,3 +66,16 @@ def test_entropy_stays_below_the_payload_of_a_fixed_length_code(table: pd.DataFr
     # Four streams of 50 tokens/s over 256 values can carry 1.6 kbit/s at most.
     assert (coded["entropy_kbps"] < 1.6).all()
     assert (coded["entropy_kbps"] > 1.0).all()
+
+
+def test_a_rate_is_all_errors_over_all_words(run: Run) -> None:
+    words = pd.Series(range(len(run.records)), dtype=float) % 17 + 3
+    weighted = replace(run, records=run.records.assign(**{"weight:mcd": words}))
+    row = summary(weighted).set_index(["codec", "point"]).loc[("lyra", "6")]
+    part = weighted.records[(run.records["codec"] == "lyra") & (run.records["point"] == "6")]
+    part = part[part["mcd"].notna()]
+    errors = part["mcd"] * part["weight:mcd"]
+    assert row["mcd"] == pytest.approx(errors.sum() / part["weight:mcd"].sum())
+    by_speaker = summary(weighted, by_speaker=True).set_index(["codec", "point"]).loc[("lyra", "6")]
+    rates = errors.groupby(part["speaker"]).sum() / part["weight:mcd"].groupby(part["speaker"]).sum()
+    assert by_speaker["mcd"] == pytest.approx(rates.mean())

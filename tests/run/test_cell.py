@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,11 +17,12 @@ import soundfile
 from codecbench import registry
 from codecbench.data.folders import load_dataset
 from codecbench.errors import StorageError
+from codecbench.metric import Metric
 from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.plan import make_plan
 from codecbench.store.layout import audio_path
-from codecbench.store.records import decode_codes, without_timings
+from codecbench.store.records import decode_codes, flat, without_timings
 
 
 @pytest.fixture
@@ -226,3 +227,37 @@ def test_devices_are_synchronised(monkeypatch, device, present, times) -> None:
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
     assert cells._timed(device, lambda: 7)[0] == 7
     assert len(calls) == times
+
+
+@dataclass(frozen=True)
+class Rate(Metric):
+    """Loud tenths of a second of the decoded wave over those of the reference."""
+
+    name = "rate"
+    label = "Rate"
+    unit = ""
+    higher_is_better = False
+    sample_rate_hz = 16_000
+    value_range = (0.0, 1e9)
+    of: float = 7.0
+
+    def score(self, ref, deg) -> float:
+        return 3.0 / self.of
+
+    def weight(self, ref) -> float:
+        assert not ref.flags.writeable
+        return self.of
+
+
+@pytest.mark.parametrize(
+    ("of", "weights", "why"),
+    [(7.0, {"rate": 7.0}, None), (1.0, None, None), (-2.0, None, "rate gave the weight -2.0, not a finite")],
+)
+def test_a_rate_keeps_what_it_is_a_share_of(folder: Path, fakes: Path, of, weights, why) -> None:
+    (cell, *_) = make_plan(load_dataset(str(folder)), "fake@32", ["fake-snr"])
+    record = compute(Task(cell, (Rate(of=of),))).record
+    assert record.get("weights") == weights
+    assert record["scores"] == {"rate": None if why else 3.0 / of}
+    assert why is None or why in record["reasons"]["rate"]
+    row = flat(record, ["rate"])
+    assert row["weight:rate"] == (weights or {}).get("rate", 1.0)

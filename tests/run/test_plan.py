@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from codecbench import registry
 from codecbench.codec import OperatingPoint
 from codecbench.data.folders import load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.metric import Metric
-from codecbench.run.plan import LeftOut, Plan, make_plan, require_something
+from codecbench.run.plan import METRIC_GROUPS, LeftOut, Plan, make_plan, require_something
 
 
 @pytest.fixture
@@ -157,3 +158,21 @@ def test_one_set_of_weights_under_two_labels_is_refused(plan) -> None:
     with pytest.raises(InvalidInput, match="'old' and 'new' are the same codec with the same weights at 64"):
         plan("old=fake@64,new=fake@64")
     assert points(plan("old=fake@64,new=fake@32")) == ["old@64", "new@32"]
+
+
+def test_groups_of_metrics(folder: Path) -> None:
+    def named(*metrics: str) -> list[str]:
+        made = make_plan(load_dataset(str(folder)), "pcm", metrics)
+        return [metric.name for metric in made.metrics]
+
+    assert named("fast", "stoi", "mcd-dtw") == [*METRIC_GROUPS["fast"], "mcd-dtw"]
+    assert named("all") == registry.names(registry.METRICS)
+    with pytest.raises(InvalidInput, match="did you mean 'stoi'"):
+        named("fast", "stoy")
+
+
+@pytest.mark.parametrize("group", METRIC_GROUPS)
+def test_groups_name_registered_metrics_and_no_group_is_one(group: str) -> None:
+    known = registry.names(registry.METRICS)
+    assert set(METRIC_GROUPS[group]) <= set(known)
+    assert not {group, "all"} & set(known)
