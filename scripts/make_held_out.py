@@ -2,9 +2,9 @@
 
     python scripts/make_held_out.py OUT
 
-Pieces of 4 s, at most three of an utterance.  Each is there twice: as it is, and through a random microphone, with
-noise and at another level (column `condition` of the manifest), because codecs lose most in rooms that they have
-not heard.  Two checkpoints are then compared as any two codecs:
+Pieces of 4 s, at most three of an utterance.  Each is there twice: as it is, and through a random
+microphone, with noise and at another level (column `condition` of the manifest), because codecs lose most in
+rooms that they have not heard.  Two checkpoints are then compared as any two codecs:
 
     codecbench run --data OUT --codecs spc:A.safetensors@7.5,spc:B.safetensors@7.5 --out runs/a-b
 """
@@ -16,6 +16,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 
 from codecbench.audio import save
@@ -64,7 +65,7 @@ def main() -> None:
             rows.append((name, stem.rsplit("-", 1)[0], source, condition))
     with (out / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file", "speaker", "source", "condition"), *rows])
-    print(f"{len(rows)} files in {out}")
+    click.echo(f"{len(rows)} files in {out}")
 
 
 if __name__ == "__main__":
