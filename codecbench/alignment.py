@@ -1,4 +1,4 @@
-"""By how much a decoded wave is late, and undoing it.
+"""Delay estimation and compensation: by how much a decoded wave is late, and undoing it.
 
 Waveform codecs keep phase, so the cross-correlation of the waves peaks sharply at their delay.  Parametric
 and neural codecs do not: their correlation is low and its largest value lies at a chance multiple of the

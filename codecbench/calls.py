@@ -1,4 +1,4 @@
-"""Call a plugin: its code guarded, waves lent read-only, and what it returns checked and cast.
+"""Calls of plugins: their code guarded, waves lent read-only, and what they return checked and cast.
 
 Everybody who runs a codec or a metric does it through these functions: the runner, ``encode`` and ``decode``
 of the command line, the self-test.

@@ -118,11 +118,13 @@ class Codec(ABC):
     loads what is heavy, once a process.  `encode` and `decode` are pure functions of their arguments.
 
     A subclass sets ``info`` and ``points`` (class attributes or, where they depend on a checkpoint, instance
-    attributes set in ``__init__``).
+    attributes set in ``__init__``), and ``distributions``, the installed packages whose versions belong into
+    the manifest of a run.
     """
 
     info: CodecInfo
     points: tuple[OperatingPoint, ...]
+    distributions: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Return quietly if the codec can run on this machine, within two seconds and without the network.

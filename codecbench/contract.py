@@ -1,4 +1,4 @@
-"""What a codec or metric must be to enter a run, checked where it enters; messages are for its author.
+"""Validation of plugins where they enter a run, with messages for their author.
 
 `codec` and `metric` return the plugin with numbers of numpy cast to Python's, or raise `ContractBroken`.
 What its methods return during a run is the matter of `codecbench.returned`; what can only be found by coding

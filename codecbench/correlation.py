@@ -1,4 +1,4 @@
-"""Where two waves match: by their samples, and by the levels of their bands.
+"""Cross-correlation of two waves: of their samples, and of the levels of their bands.
 
 Both estimators look at every lag that the lengths allow.  They give the best one and how far it stands out
 from the others, and leave it to `codecbench.alignment` what to believe.

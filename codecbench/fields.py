@@ -1,4 +1,4 @@
-"""JSON of our own formats, checked once on reading: a wrong field is named with its file, line and place.
+"""Validation of JSON on reading: a wrong field is named with its file, line and place.
 
 A check is a function of a value and the place it stands at, which raises `Wrong`; checks of lists, maps and
 records are made of those of their parts.  Fields that a check does not know are left alone, so that a newer

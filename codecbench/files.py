@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from functools import lru_cache
 from pathlib import Path
 
 from codecbench.errors import StorageError
@@ -14,6 +15,17 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, hexadecimal; raises `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_remembered(path: Path) -> str:
+    """Return what `sha256` gives, computed once a process for as long as the file does not change."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, _size: int, _modified_ns: int) -> str:
+    return sha256(path)
 
 
 def sha256_or_unreadable(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Audio that libsndfile does not read (AAC, MPEG-4, AMR, WMA, ...), through PyAV where it is installed.
+"""Decoding of audio that libsndfile does not read (AAC, AMR, WMA, ...), through PyAV where it is installed.
 
 The kind of file follows from its suffix alone, and the file is handed over opened: FFmpeg left to guess would
 also take playlists, which name other files and addresses.

@@ -1,4 +1,4 @@
-"""Run code of plugins without letting it change the process for others.
+"""Isolation of plugin code: whatever it changes in the process is put back for others.
 
 Inside the guard, standard output goes to standard error, for tables and CSV own it.  Afterwards the process
 is put back as it was: working folder, environment, random states, numpy's error handling, filters of

@@ -1,4 +1,4 @@
-"""Data inside an HTML page, safe from being read as markup."""
+"""Escaping of data inside an HTML page, so that none is read as markup."""
 
 from __future__ import annotations
 

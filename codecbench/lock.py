@@ -1,4 +1,4 @@
-"""One writer a folder: a lock that the operating system releases however its holder ends."""
+"""File lock, one writer a folder: the operating system releases it however its holder ends."""
 
 from __future__ import annotations
 

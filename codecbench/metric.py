@@ -54,7 +54,8 @@ class Metric(ABC):
     """A full-reference speech quality metric.
 
     Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.  Waves
-    come read-only.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
+    come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
+    run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
     """
 
     name: ClassVar[str]
@@ -64,6 +65,7 @@ class Metric(ABC):
     sample_rate_hz: ClassVar[int]
     value_range: ClassVar[tuple[float, float]]
     library: ClassVar[str] = ""
+    distributions: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     minimum_seconds: ClassVar[float] = 0.0
     citation: ClassVar[str] = ""

@@ -1,4 +1,4 @@
-"""Plain values of what plugins give: numpy's numbers become Python's, wrong values can be shown."""
+"""Casts to plain values: numpy's numbers become Python's, wrong values can be shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find codecs, metrics, datasets and commands: entry points, imported only when asked for.
+"""Plugin registry: entry points to codecs, metrics, datasets and commands, imported only when asked for.
 
 A package registers with ``[project.entry-points."codecbench.codecs"]`` (``.metrics``, ``.datasets``,
 ``.commands``).  The object named there is called without arguments, or for a codec given as ``NAME:ARGUMENT``

@@ -1,4 +1,4 @@
-"""What plugins return, checked once and cast to plain types: coded speech, waves, scores, delays.
+"""Validation of what plugins return, cast to plain types: coded speech, waves, scores, delays.
 
 Anything else raises `BadReturn`, which costs that cell or score and nothing more.
 """

@@ -1,4 +1,4 @@
-"""Text that comes from outside, made fit to be shown: messages, names of files, cells of a CSV file.
+"""Sanitising of text that comes from outside: messages, names of files, cells of a CSV file.
 
 Plugins' errors, names on disks and fields of files may hold terminal escapes, line breaks, bytes that are no
 UTF-8, lone surrogates, or megabytes.  Whatever is printed or stored for people passes one of these functions.
@@ -51,6 +51,11 @@ def shown_name(name: str | os.PathLike[str]) -> str:
     """
     text = os.fsencode(name).decode("utf-8", errors="backslashreplace")
     return printable(unicodedata.normalize("NFC", text))
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of a list separated by commas, as options take them, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:

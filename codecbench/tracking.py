@@ -1,4 +1,4 @@
-"""Does a delay stay the same through a recording?  Clocks drift, and jitter buffers jump."""
+"""Delay tracking through a recording: clocks drift, and jitter buffers jump."""
 
 from __future__ import annotations
 

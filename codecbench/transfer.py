@@ -1,16 +1,19 @@
-"""Bytes over HTTP within bounds: never more than the pinned size, never slower than a floor, as they are.
+"""HTTP downloads within bounds: never more than the pinned size, never slower than a floor, as they are.
 
-A server may answer without end, compress on its own, crawl, or announce another length.  Each is refused with
-its true reason, before the disk is full or the evening over.
+`download` is the one way in which files come over the network, for weights and speech sets alike: it goes on
+where a transfer broke off, and tells who watches of each piece.  A server may answer without end, compress on
+its own, crawl, or announce another length.  Each is refused with its true reason, before the disk is full or
+the evening over.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -18,6 +21,11 @@ import urllib3
 
 from codecbench.errors import CodecBenchError
 
+Progress = Callable[[str, int, int], None]
+"""Called with a file's name, the bytes of it that have arrived, and all its bytes."""
+
+ATTEMPTS = 5
+PATIENCE_S = 2.0
 TIMEOUT_S = 30.0
 WINDOW_S = 60.0
 FLOOR_BYTES_PER_S = 1000.0
@@ -38,6 +46,47 @@ class Transfer:
 
     begin: int
     pieces: Iterator[bytes]
+
+
+def download(url: str, path: Path, size_bytes: int, progress: Progress | None = None, name: str = "") -> None:
+    """Bring a file of known size to ``path``, from where it ends there; as ``name`` to who watches.
+
+    Raises
+    ------
+    Refused, requests.RequestException
+        See `get`; of broken connections the last of `ATTEMPTS` in a row that brought nothing.
+    """
+    attempt, had = 0, -1
+    while True:
+        try:
+            _continue(url, path, size_bytes, progress, name or path.name)
+            return
+        except BROKEN:
+            # Only attempts that bring nothing count: a large set may break off many times.
+            have = _size(path)
+            attempt, had = (1 if have > had else attempt + 1), have
+            if attempt >= ATTEMPTS:
+                raise
+            time.sleep(PATIENCE_S * attempt)
+
+
+def _continue(url: str, path: Path, size_bytes: int, progress: Progress | None, name: str) -> None:
+    """Bring what is missing of a file; from its beginning where the server cannot continue."""
+    have = _size(path)
+    if have >= size_bytes:
+        return  # nothing is missing, or the part is longer than the file: the hash will tell
+    with get(url, size_bytes, have) as answer:
+        done = answer.begin
+        with path.open("ab" if done else "wb") as file:
+            for piece in answer.pieces:
+                file.write(piece)
+                done += len(piece)
+                if progress is not None:
+                    progress(name, done, size_bytes)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 @contextmanager

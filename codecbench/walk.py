@@ -1,4 +1,4 @@
-"""The audio files below a folder, found in one way for references, for decoded files, and for any set.
+"""Directory walk: the audio files below a folder, in one way for references, decoded files, and any set.
 
 Linked folders are followed once; folders that hold a run, a report or a listening test of this program are
 passed over, so that no output becomes input; pipes and devices are never opened.  What is left out is said.
@@ -19,7 +19,7 @@ from codecbench.errors import InvalidInput
 from codecbench.text import shown_name
 
 _RUN = frozenset({"manifest.json", "records.jsonl"})
-_OUTPUT = (_RUN, frozenset({"codecbench-report"}), frozenset({"key.json", "stimuli"}))
+_OUTPUT = (_RUN, frozenset({"codecbench-report"}), frozenset({"key.json", "listeners"}))
 _KEPT_SPEECH = "audio"
 
 

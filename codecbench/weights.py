@@ -1,4 +1,4 @@
-"""Model files that are not in the repository: where they are looked for, downloaded to, and verified.
+"""Model weights that are not in the repository: where they are looked for, downloaded to, and verified.
 
 A codec package declares a `WeightsSource` as its codec's attribute ``weights``.  Files are looked
 for in ``$CODECBENCH_WEIGHTS/<codec>/``, then in the user's cache; `fetch` puts them into the cache, pinned by
@@ -11,16 +11,17 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codecbench import registry
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
 from codecbench.files import sha256
 
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
+
 VARIABLE = "CODECBENCH_WEIGHTS"
 RETRIES = 3
-
-Progress = Callable[[str, int, int], None]
-"""Called with a file's name, the bytes of it that have arrived, and all its bytes."""
 
 
 @dataclass(frozen=True)
@@ -223,18 +224,13 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
 
 def _downloader(name: str, size: int, progress: Progress | None) -> Callable[[str, str, object], None]:
     """Return what pooch calls to download one file, telling ``progress`` of each piece."""
-    from codecbench import transfer
+    from codecbench.transfer import download
 
-    def download(url: str, output_file: str, _store: object) -> None:
-        arrived = 0
-        with transfer.get(url, size) as answer, Path(output_file).open("wb") as file:
-            for piece in answer.pieces:
-                file.write(piece)
-                arrived += len(piece)
-                if progress is not None:
-                    progress(name, arrived, size)
+    def bring(url: str, output_file: str, _store: object) -> None:
+        Path(output_file).unlink(missing_ok=True)
+        download(url, Path(output_file), size, progress, name)
 
-    return download
+    return bring
 
 
 def _declared(name: str) -> WeightsSource | None:

@@ -229,13 +229,14 @@ def _answer(kind: str, folder: Path) -> None:
     with (folder / "answers.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         if kind == "abx":
-            writer.writerow(["listener", "trial", "answer"])
-            writer.writerows(["me", item["trial"], "a"] for item in told["trials"])
+            writer.writerow(["session_test_id", "listener", "trial", "answer"])
+            writer.writerows([told["test"], "me", item["trial"], "a"] for item in told["trials"])
             return
         writer.writerow(["session_test_id", "session_uuid", "trial_id", "rating_stimulus", "rating_score"])
         for item in told["trials"]:
             writer.writerows(
-                ["test", "me", item["trial"], name, 95] for name in ("reference", *told["conditions"])
+                [told["test"], "me", item["trial"], name, 95 - place]
+                for place, name in enumerate(("reference", *told["conditions"]))
             )
 
 

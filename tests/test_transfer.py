@@ -13,7 +13,6 @@ import pytest
 import requests
 
 from codecbench import transfer
-from codecbench.data import archive
 from codecbench.data.archive import Archive, install
 from codecbench.errors import Unavailable
 from codecbench.transfer import Refused
@@ -152,7 +151,7 @@ def test_an_early_end_says_how_much_is_missing(serve: Callable[[Answer], str]) -
 def test_a_set_says_the_reason_and_leaves_nothing(
     serve: Callable[[Answer], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(transfer, "PATIENCE_S", 0.01)
     asked = Archive((serve(_endless),), "sha256:" + "0" * 64, len(CONTENT))
     with pytest.raises(Unavailable, match="sends more than"):
         install(asked, tmp_path / "set")

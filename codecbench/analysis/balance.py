@@ -1,4 +1,4 @@
-"""How evenly the utterances lie over the speakers: what an interval by speaker rests on."""
+"""Balance of utterances over speakers: what an interval clustered by speaker rests on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confidence intervals of means, by a bootstrap that draws whole speakers.
+"""Cluster bootstrap: confidence intervals of means, from draws of whole speakers.
 
 References
 ----------

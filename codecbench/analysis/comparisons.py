@@ -1,4 +1,4 @@
-"""Who differs from whom, and by how much rate: pairwise tests and Bjontegaard deltas of a run, as tables."""
+"""Multiple comparisons: pairwise tests and Bjontegaard deltas of a run, as tables."""
 
 from __future__ import annotations
 

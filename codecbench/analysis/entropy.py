@@ -1,4 +1,4 @@
-"""What a codec's tokens carry: their zero-order entropy, and what a memoryless coder spends on new speech.
+"""Entropy of tokens: of zero order, and what a memoryless coder spends on new speech.
 
 The entropy of the counted shares is a description of these tokens and too low as a rate: it is at most log2
 of their number, so that few tokens of a large codebook look compressible even where they are uniform, and it

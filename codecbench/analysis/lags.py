@@ -1,4 +1,4 @@
-"""The lag of each codec and point: what was undone, what single utterances show, what is wrong with it."""
+"""Delays of a run by codec and point: what was undone, what single utterances show, what is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is one codec better than another on the same utterances?  Paired differences, flipped by speaker.
+"""Paired randomisation test: is one codec better than another on the same utterances?
 
 References
 ----------

@@ -153,7 +153,12 @@ def load_runs(folders: Sequence[Path], ours: Iterable[str] = ()) -> Run:
         pd.concat([run.records for run in runs], ignore_index=True) if len(runs) > 1 else runs[0].records
     )
     records = records.drop_duplicates(["utterance", "codec", "point"], keep="last", ignore_index=True)
-    return Run(runs[0].out, manifest, records, _own(ours, list(manifest["codecs"])))
+    return with_ours(Run(runs[0].out, manifest, records), ours)
+
+
+def with_ours(run: Run, names: Iterable[str]) -> Run:
+    """Return a run with the reader's own models named; raises `InvalidInput` for a name that it lacks."""
+    return replace(run, ours=_own(names, list(run.manifest["codecs"])))
 
 
 def _own(names: Iterable[str], codecs: Sequence[str]) -> frozenset[str]:

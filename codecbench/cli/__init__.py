@@ -28,7 +28,7 @@ COMMANDS = {
     "score": "codecbench.cli.run:score",
     "list": "codecbench.cli.listing:list_all",
     "report": "codecbench.cli.results:report",
-    "table": "codecbench.cli.results:table",
+    "table": "codecbench.cli.table:table",
     "export": "codecbench.cli.results:export",
     "check-published": "codecbench.cli.published:check_published",
     "listen": "codecbench.cli.listen:listen",

@@ -1,4 +1,4 @@
-"""What is said on stderr of a set before it is run: speakers, what was left out, narrow band."""
+"""Notes on a speech set before it is run, on stderr: speakers, what was left out, narrow band."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""What a person sees while cells are computed, on stderr: a bar on a terminal, in a log some lines."""
+"""Progress of long work, on stderr: bars of downloads, and of cells; lines where it is a log."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,12 +13,15 @@ import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
 from rich.progress import Progress as Bar
 from rich.text import Text
@@ -30,6 +35,27 @@ LOG_EVERY_S = 30.0
 def note(text: str) -> None:
     """Say one line on stderr."""
     click.echo("codecbench: " + one_line(text), err=True)
+
+
+@contextmanager
+def download_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Give what a download tells of its pieces, shown as a bar a file; see `codecbench.transfer.Progress`."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
+    bar = Bar(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True))
+    tasks: dict[str, TaskID] = {}
+
+    def advance(name: str, arrived: int, total: int) -> None:
+        # Begun with the first piece: an error before it must stay one line.
+        bar.start()
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, total=total)
+        bar.update(tasks[name], completed=arrived)
+
+    try:
+        yield advance
+    finally:
+        if tasks:
+            bar.stop()
 
 
 class Progress:

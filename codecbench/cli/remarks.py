@@ -1,4 +1,4 @@
-"""What the table of a run does not say by itself: how speech lies in time, and on whose voices means rest."""
+"""Remarks below the table of a run: how speech lies in time, and on whose voices means rest."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ MOST = 8
 
 def after(run: Run) -> Iterator[str]:
     """Yield the lines to say beside a run's table."""
-    from codecbench.analysis import balance, lags
+    from codecbench.analysis import balance, gaps, lags
 
+    yield from gaps.remarks(run)
     lines = list(lags.remarks(run))
     yield from lines[:MOST]
     if len(lines) > MOST:

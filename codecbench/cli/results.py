@@ -1,4 +1,4 @@
-"""``codecbench report``, ``table`` and ``export``: what stored runs say."""
+"""``codecbench report`` and ``export``: what stored runs say."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from codecbench.cli.progress import note
-from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.files import write_atomically, write_bytes_atomically
 from codecbench.store.store import Run, load_run
-from codecbench.text import csv_safe, printable
+from codecbench.text import csv_safe, names_in, printable
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -37,27 +36,15 @@ def report(
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
 
-    own = [name.strip() for name in ours.split(",") if name.strip()]
     page = build(
         runs,
         to or runs[0] / "report",
         single_file=single_file,
         published=published,
         with_audio=not no_audio,
-        ours=own,
+        ours=names_in(ours),
     )
     click.echo(printable(str(page)))
-
-
-@click.command()
-@_RUN
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.option("--by-speaker", is_flag=True, help="Print means over the speakers' means; write nothing.")
-def table(out: Path, as_json: bool, by_speaker: bool) -> None:
-    """Print the table of a stored run and write it to RUN/table.csv."""
-    run = load_run(out)
-    print_table(write_table(run, by_speaker=by_speaker), as_json=as_json)
-    say_unscored(run)
 
 
 @click.command()

@@ -13,7 +13,7 @@ import click
 from codecbench import weights as weights_lookup
 from codecbench.anchors import Folder
 from codecbench.cli import about_data, remarks
-from codecbench.cli.progress import Progress, note
+from codecbench.cli.progress import Progress, download_bar, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.folders import Dataset, load_dataset
 from codecbench.errors import CodecBenchError
@@ -31,7 +31,7 @@ from codecbench.run.plan import (
 from codecbench.run.runner import RERUN
 from codecbench.run.scoring import ALIGN
 from codecbench.store.layout import RECORDS
-from codecbench.text import printable
+from codecbench.text import names_in, printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -129,11 +129,12 @@ def run(
         # The environment is what workers inherit.
         os.environ[weights_lookup.VARIABLE] = str(weights.resolve())
     _check(**how)
-    whole = load_dataset(data, [out] if out else [])
+    with download_bar() as progress:
+        whole = load_dataset(data, [out] if out else [], progress)
     plan = make_plan(
         whole.sample(limit, seed),
         codecs,
-        _names(metrics),
+        names_in(metrics),
         parse_rates(kbps) if kbps else (),
         parse_tolerance(tolerance),
     )
@@ -168,18 +169,15 @@ def score(
 ) -> int:
     """Score speech that some codec has decoded already, against its references."""
     _check(**how)
-    whole = load_dataset(ref, [Path(deg), *([out] if out else [])])
+    with download_bar() as progress:
+        whole = load_dataset(ref, [Path(deg), *([out] if out else [])], progress)
     decoded = Request(f"{Folder.info.name}:{deg}", () if kbps is None else (f"{kbps:g}",))
     paired, said = remarks.with_files(whole, Folder(deg))
     if said:
         note(said)
-    plan = make_plan(paired.sample(limit, seed), [decoded], _names(metrics))
+    plan = make_plan(paired.sample(limit, seed), [decoded], names_in(metrics))
     status = _run(plan, whole, out or Path("runs") / Path(deg).resolve().name, **how)
     return 1 if how["strict"] and said else status
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _check(

@@ -23,17 +23,18 @@ MOST_LETTERS = 80
 """A cell's letters on a terminal."""
 
 
-def write_table(run: Run, *, by_speaker: bool = False) -> pd.DataFrame:
+def write_table(run: Run, *, by_speaker: bool = False, keep: bool = True) -> pd.DataFrame:
     """Summarise a run and return the table; write it as ``table.csv`` into the run's folder where possible.
 
     A file of that name that is no table of a run stays, and a folder that cannot be written is said.  The
-    table of means ``by_speaker`` is returned only: the file stays the one that scripts rely on.
+    table of means ``by_speaker``, or of a part of the run (not ``keep``), is returned only: the file stays
+    the one that scripts rely on.
     """
     from codecbench.analysis.summary import summary
 
-    if by_speaker:
-        return summary(run, by_speaker=True)
-    table = summary(run)
+    table = summary(run, by_speaker=by_speaker)
+    if by_speaker or not keep:
+        return table
     path = run.out / TABLE
     if path.exists() and not is_own_table(path):
         note(f"{path} is no table of a run and was not replaced; move it away, or export --csv FILE")
@@ -57,8 +58,7 @@ def say_unscored(run: Run) -> None:
 def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
     """Print the table on stdout, for the eye or as JSON: a list of objects, null where a value is missing."""
     if as_json:
-        rows = [{name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-        click.echo(json.dumps(rows, indent=1, allow_nan=False))
+        print_json(rows_of(table))
         return
     shown = table[[name for name in table.columns if not name.endswith(("_low", "_high", "_n"))]]
     cells = [[str(name) for name in shown.columns]]
@@ -71,6 +71,16 @@ def print_table(table: pd.DataFrame, *, as_json: bool) -> None:
             for text, width, right in zip(row, widths, numeric, strict=True)
         )
         click.echo("  ".join(padded).rstrip())
+
+
+def print_json(value: object) -> None:
+    """Print JSON on stdout."""
+    click.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON has them: null where a value is missing."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:

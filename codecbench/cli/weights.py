@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from codecbench import weights as files
+from codecbench.cli.progress import download_bar
 from codecbench.errors import CodecBenchError, Unavailable
 
 
@@ -32,7 +30,7 @@ def list_sources() -> None:
 def fetch(names: tuple[str, ...]) -> None:
     """Download the model files of codecs into the cache, pinned by hash."""
     for name in names:
-        with _bar() as progress:
+        with download_bar() as progress:
             folder = files.fetch(name, progress)
         click.echo(f"{name}\t{folder}")
 
@@ -53,26 +51,3 @@ def verify(names: tuple[str, ...]) -> None:
         click.echo(f"not here: {', '.join(missing)}", err=True)
     if len(missing) == len(files.list_sources()) and missing:
         raise CodecBenchError("no model files are here; fetch some with: codecbench weights fetch NAME")
-
-
-@contextmanager
-def _bar() -> Iterator[files.Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True))
-    tasks = {}
-
-    def advance(name: str, arrived: int, total: int) -> None:
-        # Begun with the first piece: an error before it must stay one line.
-        bar.start()
-        if name not in tasks:
-            tasks[name] = bar.add_task(name, total=total)
-        bar.update(tasks[name], completed=arrived)
-
-    try:
-        yield advance
-    finally:
-        if tasks:
-            bar.stop()

@@ -1,4 +1,4 @@
-"""Download an archive of pinned hash and unpack it: broken off or hostile, it leaves no half-made set.
+"""Archives of pinned hash, downloaded and unpacked: broken off or hostile, they leave no half-made set.
 
 A transfer that breaks off is retried, and continues where it stopped, in this run or the next.  The hash is
 verified before anything is unpacked; only plain files below the target are written, up to a bound; the
@@ -20,23 +20,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from typing import IO, TYPE_CHECKING, Any
 
 from codecbench.errors import InvalidInput, Unavailable
 from codecbench.lock import Lock
 
-ATTEMPTS = 5
-PATIENCE_S = 2.0
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
+
+WAITING = "waiting for another process that downloads a set"
 _CHUNK_BYTES = 1 << 18
 _PARTIAL = "transfer.part"
 _DAMAGE = (
@@ -73,8 +65,8 @@ class Archive:
         return 4 * self.size_bytes
 
 
-def install(archive: Archive, target: Path) -> None:
-    """Make the folder ``target`` out of an archive, unless it is there.
+def install(archive: Archive, target: Path, progress: Progress | None = None) -> None:
+    """Make the folder ``target`` out of an archive, unless it is there; tell ``progress`` of each piece.
 
     Raises
     ------
@@ -86,27 +78,27 @@ def install(archive: Archive, target: Path) -> None:
         return
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target.parent):
+        with _alone(target.parent, lambda: progress(WAITING, 0, archive.size_bytes) if progress else None):
             if not target.is_dir():
-                _make(archive, target)
+                _make(archive, target, progress)
     except OSError as error:
         reason = f"{target.name}: {error.strerror or error} ({error.filename or target})"
         raise Unavailable(reason, "free space, or set CODECBENCH_DATA to another folder") from None
 
 
-def _make(archive: Archive, target: Path) -> None:
+def _make(archive: Archive, target: Path, progress: Progress | None) -> None:
     work = target.with_name(f".{target.name}")
     try:
         work.mkdir(exist_ok=True)
         _need_space(work, 5 * archive.size_bytes // 2)
         staging = work / "unpacked"
-        _unpack(_retrieve(archive, work), staging, archive)
+        _unpack(_retrieve(archive, work, progress), staging, archive)
         staging.replace(target)
     finally:
         _tidy(work)
 
 
-def _retrieve(archive: Archive, work: Path) -> Path:
+def _retrieve(archive: Archive, work: Path, progress: Progress | None) -> Path:
     """Return the downloaded and verified archive; every address is tried before giving up."""
     import pooch
     import requests
@@ -123,7 +115,7 @@ def _retrieve(archive: Archive, work: Path) -> Path:
                 archive.known_hash,
                 fname="archive",
                 path=work,
-                downloader=_resuming(partial, archive.size_bytes),
+                downloader=_into(partial, archive.size_bytes, progress),
             )
             return Path(fetched)
         except Refused as error:
@@ -136,47 +128,15 @@ def _retrieve(archive: Archive, work: Path) -> Path:
     raise Unavailable(reason, "try again later; a transfer that broke off continues where it stopped")
 
 
-def _resuming(partial: Path, size_bytes: int) -> Callable[[str, str, Any], None]:
-    """Return a downloader for pooch that collects the file in ``partial`` over several attempts."""
-    from codecbench.transfer import BROKEN
+def _into(partial: Path, size_bytes: int, progress: Progress | None) -> Callable[[str, str, Any], None]:
+    """Return a downloader for pooch that collects the file in ``partial``, over several runs if need be."""
+    from codecbench.transfer import download
 
-    def download(url: str, output_file: str, _pooch: Any) -> None:
-        with _progress(Path(url).name) as show:
-            attempt, had = 0, -1
-            while True:
-                try:
-                    _continue(url, partial, size_bytes, show)
-                    break
-                except BROKEN:
-                    # Only attempts that bring nothing count: a large set may break off many times.
-                    have = _size(partial)
-                    attempt, had = (1 if have > had else attempt + 1), have
-                    if attempt >= ATTEMPTS:
-                        raise
-                    time.sleep(PATIENCE_S * attempt)
+    def bring(url: str, output_file: str, _pooch: Any) -> None:
+        download(url, partial, size_bytes, progress, Path(url).name)
         partial.replace(output_file)
 
-    return download
-
-
-def _continue(url: str, partial: Path, size_bytes: int, show: Callable[[int, int], None]) -> None:
-    """Download what is missing of a file; from its beginning where the server cannot continue."""
-    from codecbench import transfer
-
-    have = _size(partial)
-    if have >= size_bytes:
-        return  # nothing is missing, or the part is longer than the file: the hash will tell
-    with transfer.get(url, size_bytes, have) as answer:
-        done = answer.begin
-        with partial.open("ab" if done else "wb") as file:
-            for piece in answer.pieces:
-                file.write(piece)
-                done += len(piece)
-                show(done, size_bytes)
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
+    return bring
 
 
 def _unpack(file: Path, staging: Path, archive: Archive) -> None:
@@ -237,17 +197,14 @@ def _refuse_unless(good: bool, name: str) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, waits: Callable[[], None]) -> Iterator[None]:
     """Hold the folder's lock, waiting for whoever holds it: sets are downloaded one at a time."""
-    waiting = False
     while True:
         try:
             lock = Lock(folder)
             break
         except InvalidInput:
-            if not waiting:
-                Console(stderr=True).print("another process is downloading a set; waiting for it")
-                waiting = True
+            waits()
             time.sleep(0.2)
     try:
         yield
@@ -268,15 +225,6 @@ def _need_space(folder: Path, size_bytes: int) -> None:
             f"{folder.parent} has {free / 1e9:.1f} GB free and {size_bytes / 1e9:.1f} GB are needed",
             "free space, or set CODECBENCH_DATA to another folder",
         )
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    amounts = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    label_and_bar = (TextColumn("{task.description}"), BarColumn())
-    with Progress(*label_and_bar, *amounts, console=Console(stderr=True)) as progress:
-        task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _cause(error: Exception) -> str:

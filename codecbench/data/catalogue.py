@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codecbench.data.archive import Archive, install
 from codecbench.data.folders import Dataset, DatasetSource, folder_dataset
 from codecbench.errors import Unavailable
+
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
 
 _OPENSLR_HOSTS = ("www.openslr.org", "openslr.elda.org", "us.openslr.org")
 _NOTES = r"(?i:licen[cs]e|readme|speaker)[^/]*$"
@@ -63,10 +67,13 @@ class Download(DatasetSource):
                 f"codecbench run --data {self.name} downloads it to {data_folder()}",
             )
 
-    def load(self) -> Dataset:
-        """Return the set, downloaded first where it is not on this machine."""
+    def fetch(self, progress: Progress | None = None) -> None:
+        """Download and unpack the set, unless it is there."""
         keep = f"{self.pattern}|{_NOTES}"
-        install(Archive(self.urls, self.known_hash, self.size_bytes, keep), self.folder)
+        install(Archive(self.urls, self.known_hash, self.size_bytes, keep), self.folder, progress)
+
+    def load(self) -> Dataset:
+        """Return the set."""
         return folder_dataset(
             self.folder,
             name=self.name,

@@ -18,6 +18,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codecbench import audio, registry, walk
 from codecbench.data import listed
@@ -27,6 +28,9 @@ from codecbench.errors import InvalidInput
 from codecbench.files import sha256_or_unreadable
 from codecbench.names import pair_name, stem, unique, utterance_ids
 from codecbench.text import shown_name
+
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
 
 __all__ = ["MANIFEST", "Dataset", "DatasetSource", "Utterance", "folder_dataset", "load_dataset"]
 
@@ -134,12 +138,25 @@ class DatasetSource(ABC):
             If it is not; the remedy is the command that downloads it.
         """
 
+    def fetch(self, progress: Progress | None = None) -> None:
+        """Download the set where it is not on this machine, telling ``progress`` of each piece.
+
+        By default nothing: a set that is part of a package has nothing to download.
+
+        Raises
+        ------
+        Unavailable
+            If it cannot be downloaded.
+        """
+
     @abstractmethod
     def load(self) -> Dataset:
-        """Return the set, downloaded first where it is not on this machine."""
+        """Return the set, which `fetch` has brought."""
 
 
-def load_dataset(spec: str | Path, leave_out: Collection[Path] = ()) -> Dataset:
+def load_dataset(
+    spec: str | Path, leave_out: Collection[Path] = (), progress: Progress | None = None
+) -> Dataset:
     """Return the registered set of that name (``set:NAME``), or else the folder at that path.
 
     Parameters
@@ -148,6 +165,8 @@ def load_dataset(spec: str | Path, leave_out: Collection[Path] = ()) -> Dataset:
         The name or path.
     leave_out : collection of Path
         Folders that are not looked into, where the set is a folder.
+    progress : callable, optional
+        Told of each piece of a download: file, bytes that have arrived, all its bytes.
 
     Raises
     ------
@@ -165,7 +184,9 @@ def load_dataset(spec: str | Path, leave_out: Collection[Path] = ()) -> Dataset:
                 f"{spec!r} is a folder here and a registered set; write ./{spec} for the folder, "
                 f"or {SET_PREFIX}{spec} for the set"
             )
-        dataset: Dataset = registry.dataset(name).load()
+        source: DatasetSource = registry.dataset(name)
+        source.fetch(progress)
+        dataset: Dataset = source.load()
         return dataset
     if name != spec:
         raise InvalidInput(registry.unknown("dataset", name, known))

@@ -1,4 +1,4 @@
-"""Who speaks, from how corpora name their files; see `speakers_of`.
+"""Speaker identities, from how corpora name their files; see `speakers_of`.
 
 Intervals are clustered by speaker, so a speaker that is not recognised makes them too narrow.  A scheme is
 used where it fits nearly all files of a set; one that fits a few by chance is not.

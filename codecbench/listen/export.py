@@ -1,43 +1,46 @@
-"""Export of listening tests: choose trials, write stimuli, configuration or page, and the key."""
+"""Export of listening tests: choose conditions and clips, write stimuli, pages and the key."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from scipy import signal
+from typing import Any
 
 from codecbench import audio
 from codecbench.analysis import runs
-from codecbench.codec import Wave
 from codecbench.errors import InvalidInput, StorageError
-from codecbench.files import write_atomically
-from codecbench.html import embed
-from codecbench.store.store import Run
+from codecbench.listen import pages, plan
+from codecbench.listen.choice import conditions, usable
+from codecbench.listen.clips import (
+    ANCHORS_HZ,
+    LITTLE_LOSS,
+    MOST_GAIN_DB,
+    RATE_HZ,
+    Stimuli,
+    anchor_name,
+    stimuli,
+)
+from codecbench.listen.key import KEY, KINDS, REFERENCE, Kind, id_of, write_key
+from codecbench.listen.plan import Plan, Planned
+from codecbench.scratch import put, scratch
 
-Kind = Literal["mushra", "abx"]
-ANCHORS_HZ = {"anchor35": 3500.0, "anchor70": 7000.0}
-REFERENCE = "reference"
-KEY = "key.json"
-RATE_HZ = 48_000
-MOST_CONDITIONS = 9
-"""BS.1534-3 asks for at most twelve signals in a trial: nine codecs, the hidden reference and two anchors."""
+LISTENERS = "listeners"
+"""The folder that listeners get; the key lies outside of it."""
+TRIALS = 12
+FEWEST_ABX_TRIALS = 10
+"""With fewer judgements of a condition even nine right in ten say little."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One utterance with the clips that are judged on it."""
+class Exported:
+    """What was written: the test's id, the page, webMUSHRA's configuration, the key; what is to be said."""
 
-    utterance: str
-    speaker: str
-    reference: Path
-    clips: Mapping[str, Path]
+    test: str
+    page: Path
+    configuration: Path | None
+    key: Path
+    notes: tuple[str, ...]
 
 
 def export(
@@ -47,178 +50,137 @@ def export(
     *,
     seed: int = 0,
     points: Sequence[str] = (),
-    trials: int = 12,
+    trials: int = TRIALS,
     title: str = "Speech quality",
-) -> Path:
-    """Write a listening test made from a run's kept audio and return its configuration or page.
+    anchors_hz: Sequence[float] = ANCHORS_HZ,
+) -> Exported:
+    """Write a listening test made from a run's kept audio, whole or not at all.
 
     Parameters
     ----------
     run : Path
         The run's folder; it must hold audio (``--audio``).
     to : Path
-        A new or empty folder.
+        A new or empty folder.  Beside the run's own, as ``RUN/listening/NAME``, the report finds the answers.
     kind : "mushra" or "abx"
         MUSHRA rates all points of an utterance against the reference; ABX asks of each point whether it can
         be told from the reference.
     seed : int
-        Of the choice and order of trials and of X.
+        Of the choice and order of trials and of X; not negative.
     points : sequence of str
         ``codec@point`` of the conditions; by default one of each codec, at rates near to each other.
     trials : int
-        Number of utterances for MUSHRA, of single judgements for ABX.
+        Number of utterances for MUSHRA; of judgements of each condition for ABX.
     title : str
         What listeners see.
+    anchors_hz : sequence of float
+        Cut-offs of the low-range and the mid-range anchor, the lower first.
 
     Raises
     ------
     InvalidInput
-        If the run kept no audio of the points, too many are asked for, or the folder is not empty.
+        If the run kept no audio of the points or none of two seconds, too many points are asked for, or the
+        folder is not empty.
     StorageError
         If the folder cannot be written.
     """
-    if kind not in ("mushra", "abx"):
-        raise InvalidInput(f"unknown kind of listening test {kind!r}; known: mushra, abx")
-    to = Path(to)
+    if kind not in KINDS:
+        raise InvalidInput(f"unknown kind of listening test {kind!r}; known: {', '.join(KINDS)}")
+    to = Path(to).absolute()
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise InvalidInput(f"{to}: not an empty folder; choose a new one for the listening test")
     loaded = runs.load_runs([Path(run)])
-    chosen = _conditions(loaded, points)
-    found = list(_trials(loaded, chosen))
-    if not found:
-        raise InvalidInput(f"{run}: no utterance has audio of {', '.join(chosen)}; run with --audio all")
-    generator = np.random.default_rng(seed)
-    order = [found[place] for place in generator.permutation(len(found))]
+    chosen = conditions(loaded, points)
+    clips, notes = usable(loaded, chosen)
+    anchors = _anchors(anchors_hz)
+    told, planned = (plan.mushra if kind == "mushra" else plan.abx)(clips, chosen, trials, seed, anchors)
+    bandwidth_hz = audio.load(clips[0].reference)[1] / 2
+    told |= {"kind": kind, "seed": seed, "bandwidth_hz": bandwidth_hz}
+    notes += [*_anchor_notes(told["anchors"], bandwidth_hz), *_size_notes(kind, trials, told)]
     try:
-        if kind == "mushra":
-            return _export_mushra(order[:trials], chosen, to, title, seed)
-        return _export_abx(order, chosen, to, title, trials, seed)
+        with scratch(to) as work:
+            made = work / "test"
+            notes = _write(made, told, planned, title, notes)
+            put(made, to, work)
     except OSError as error:
         raise StorageError(
             f"cannot write {to}: {error.strerror}; free space or choose another folder"
         ) from None
+    return _exported(to, told, notes)
 
 
-def low_pass(wave: Wave, rate_hz: int, cutoff_hz: float) -> Wave:
-    """Return the wave without what lies above a cut-off, as BS.1534's anchors ask; no delay."""
-    sections = signal.ellip(10, 0.1, 60, min(cutoff_hz, 0.49 * rate_hz), fs=rate_hz, output="sos")
-    return np.asarray(signal.sosfiltfilt(sections, wave, padlen=min(300, wave.size - 1)), dtype=np.float32)
+def _write(made: Path, told: Mapping[str, Any], planned: Plan, title: str, notes: Sequence[str]) -> list[str]:
+    """Write everything, the key with all there is to say; return that."""
+    test = id_of(told)
+    gains: dict[str, Mapping[str, float]] = {}
+    found = list(notes)
+    for trial, one in planned.items():
+        heard = _heard(one, told["anchors"])
+        found += _broken_notes(heard.broken, one.clip.utterance, told["conditions"])
+        gains[trial] = heard.gains_db
+        for file, name in one.files.items():
+            audio.save(made / LISTENERS / pages.STIMULI / test / trial / file, heard.waves[name], RATE_HZ)
+    found += _loudness_notes(gains)
+    found = list(dict.fromkeys(found))
+    pages.write(made / LISTENERS, test, told, planned, title)
+    write_key(made, {**told, "notes": found, "gains_db": gains})
+    return found
 
 
-def _conditions(run: Run, points: Sequence[str]) -> list[str]:
-    known = [runs.point_label(*pair) for pair in runs.points(run) if not runs.is_ground_truth(run, pair[0])]
-    for name in points:
-        if name not in known:
-            raise InvalidInput(f"the run has no point {name!r}; it has: {', '.join(known)}")
-    near = runs.one_per_codec(run, run.records[run.records["audio"].notna()])
-    chosen = list(dict.fromkeys(points)) or [*map(runs.point_label, near["codec"], near["point"])]
-    if not chosen:
-        raise InvalidInput(f"{run.out}: no audio was kept; run with --audio all")
-    if len(chosen) > MOST_CONDITIONS:
-        raise InvalidInput(f"{len(chosen)} points are too many for listeners; name at most {MOST_CONDITIONS}")
-    return chosen
+def _broken_notes(broken: Sequence[str], utterance: str, told: Mapping[str, Any]) -> list[str]:
+    labels = [told[name]["label"] for name in broken if name in told]
+    return [
+        f"{label} is over {MOST_GAIN_DB:g} LU softer or louder than the reference in {utterance} and left so"
+        for label in labels
+    ]
 
 
-def _trials(run: Run, chosen: Sequence[str]) -> Iterator[Trial]:
-    """Yield the utterances of which the reference and every chosen point were kept."""
-    kept: dict[str, dict[str, Path]] = {}
-    records = run.records[run.records["audio"].notna()]
-    for utterance, codec, point, path in zip(
-        records["utterance"], records["codec"], records["point"], records["audio"], strict=True
-    ):
-        kept.setdefault(utterance, {})[runs.point_label(codec, point)] = Path(path)
-    for item in run.manifest["utterances"]:
-        clips = kept.get(item["id"], {})
-        if item["audio"] and all(name in clips for name in chosen):
-            yield Trial(item["id"], str(item["speaker"]), Path(item["audio"]), {n: clips[n] for n in chosen})
+def _heard(one: Planned, anchors: Mapping[str, float]) -> Stimuli:
+    """Return the stimuli that a trial's files hold."""
+    needed = set(one.files.values())
+    decoded = {name: source for name, source in one.clip.decoded.items() if name in needed}
+    cutoffs = {name: hz for name, hz in anchors.items() if name in needed}
+    return stimuli(replace(one.clip, decoded=decoded), cutoffs, REFERENCE)
 
 
-def _wave(path: Path) -> Wave:
-    wave, rate_hz = audio.load(path)
-    return audio.resample(wave, rate_hz, RATE_HZ)
+def _anchors(anchors_hz: Sequence[float]) -> dict[str, float]:
+    if len(anchors_hz) != 2 or not 100 <= anchors_hz[0] < anchors_hz[1] <= RATE_HZ / 2:
+        raise InvalidInput(
+            f"{', '.join(f'{hz:g}' for hz in anchors_hz)} are no anchors; give two cut-offs in Hz, the lower "
+            "first, such as 3500,7000"
+        )
+    return {anchor_name(hz): float(hz) for hz in anchors_hz}
 
 
-def _export_mushra(trials: Sequence[Trial], chosen: Sequence[str], to: Path, title: str, seed: int) -> Path:
-    """Write stimuli and configuration; conditions are c1, c2, ... so that no page gives a codec away."""
-    names = {f"c{number}": label for number, label in enumerate(chosen, start=1)}
-    pages: list[dict[str, Any]] = []
-    told = []
-    for number, trial in enumerate(trials, start=1):
-        name = f"trial{number:02d}"
-        folder = to / "stimuli" / name
-        reference = _wave(trial.reference)
-        audio.save(folder / f"{REFERENCE}.wav", reference, RATE_HZ)
-        for anchor, cutoff_hz in ANCHORS_HZ.items():
-            audio.save(folder / f"{anchor}.wav", low_pass(reference, RATE_HZ, cutoff_hz), RATE_HZ)
-        for condition, label in names.items():
-            audio.save(
-                folder / f"{condition}.wav", audio.fit(_wave(trial.clips[label]), reference.size), RATE_HZ
-            )
-        pages.append({
-            "type": "mushra", "id": name, "name": f"Utterance {number}",
-            "content": "Rate each version against the reference.", "showWaveform": False,
-            "enableLooping": True,
-            "reference": f"stimuli/{name}/{REFERENCE}.wav", "createAnchor35": False, "createAnchor70": False,
-            "stimuli": {c: f"stimuli/{name}/{c}.wav" for c in (*names, *ANCHORS_HZ)},
-        })  # fmt: skip
-        told.append({"trial": name, "utterance": trial.utterance, "speaker": trial.speaker})
-    config = _mushra_config(pages, title, seed)
-    path = to / "configs" / "codecbench.yaml"
-    # JSON is YAML too, and needs no writer that could quote a name wrongly.
-    write_atomically(path, json.dumps(config, indent=1, ensure_ascii=False) + "\n")
-    _write_key(to, {"kind": "mushra", "seed": seed, "conditions": names, "trials": told})
-    return path
+def _anchor_notes(anchors: Mapping[str, float], bandwidth_hz: float) -> list[str]:
+    return [
+        f"the audio ends at {bandwidth_hz / 1000:g} kHz, so that the anchor at {hz / 1000:g} kHz is hardly "
+        "one; --anchors 2000,3500 fits this bandwidth better"
+        for hz in anchors.values()
+        if hz > LITTLE_LOSS * bandwidth_hz
+    ]
 
 
-def _mushra_config(pages: Sequence[Mapping[str, Any]], title: str, seed: int) -> dict[str, Any]:
-    welcome = (
-        "Please use headphones. You will rate versions of short utterances from 0 (bad) to 100 (excellent)."
-    )
-    finish = {
-        "type": "finish", "name": "Thank you", "content": "Your answers are sent when you press the button.",
-        "showResults": False, "writeResults": True,
-        "questionnaire": [{"type": "text", "label": "Name or number", "name": "listener"}],
-    }  # fmt: skip
-    return {
-        "testname": title, "testId": f"codecbench_{seed}", "bufferSize": 2048, "stopOnErrors": True,
-        "showButtonPreviousPage": False, "remoteService": "service/write.php",
-        "pages": [
-            {"type": "generic", "id": "welcome", "name": title, "content": welcome},
-            {"type": "volume", "id": "volume", "name": "Volume", "content": "Set a comfortable volume.",
-             "stimulus": pages[0]["reference"], "defaultVolume": 0.5},
-            ["random", *pages],
-            finish,
-        ],
-    }  # fmt: skip
+def _size_notes(kind: Kind, trials: int, told: Mapping[str, Any]) -> list[str]:
+    notes = []
+    count = len(told["trials"])
+    if kind == "mushra" and count < trials:
+        notes.append(
+            f"{count} utterances of two seconds have kept audio of all conditions; {trials} were asked for"
+        )
+    if kind == "abx" and trials < FEWEST_ABX_TRIALS:
+        notes.append(
+            f"{trials} trials a condition are few; {FEWEST_ABX_TRIALS} or more can show what a listener hears"
+        )
+    return notes
 
 
-def _export_abx(  # noqa: PLR0917 (a private step of export)
-    trials: Sequence[Trial], chosen: Sequence[str], to: Path, title: str, count: int, seed: int
-) -> Path:
-    """Write the page and its clips; X is a copy under a name of its own, so that nothing gives it away."""
-    generator = np.random.default_rng([seed, 1])
-    told, shown = [], []
-    for number in range(count):
-        trial, label = trials[number // len(chosen) % len(trials)], chosen[number % len(chosen)]
-        folder = to / "stimuli" / f"{number + 1:03d}"
-        reference = _wave(trial.reference)
-        coded = audio.fit(_wave(trial.clips[label]), reference.size)
-        a_is_reference, x_is_a = (bool(bit) for bit in generator.integers(0, 2, 2))
-        first, second = (reference, coded) if a_is_reference else (coded, reference)
-        for name, wave in (("a", first), ("b", second), ("x", first if x_is_a else second)):
-            audio.save(folder / f"{name}.flac", wave, RATE_HZ)
-        told.append({
-            "trial": f"{number + 1:03d}", "condition": label, "utterance": trial.utterance,
-            "speaker": trial.speaker, "x": "a" if x_is_a else "b",
-        })  # fmt: skip
-        shown.append(f"{number + 1:03d}")
-    shown = [shown[place] for place in generator.permutation(len(shown))]
-    template = (files("codecbench.listen") / "abx.html").read_text(encoding="utf-8")
-    page = template.replace("{{ title }}", escape(title)).replace("{{ trials }}", str(embed(shown)))
-    write_atomically(to / "index.html", page)
-    _write_key(to, {"kind": "abx", "seed": seed, "trials": told})
-    return to / "index.html"
+def _loudness_notes(gains: Mapping[str, Mapping[str, float]]) -> list[str]:
+    largest = max((abs(gain) for trial in gains.values() for gain in trial.values()), default=0.0)
+    return [f"loudness was aligned to each reference (ITU-R BS.1770); the largest gain was {largest:.1f} dB"]
 
 
-def _write_key(to: Path, told: Mapping[str, Any]) -> None:
-    write_atomically(to / KEY, json.dumps({"format": 1, **told}, indent=1, ensure_ascii=False) + "\n")
+def _exported(to: Path, told: Mapping[str, Any], notes: Sequence[str]) -> Exported:
+    test, kind = id_of(told), told["kind"]
+    configuration = to / LISTENERS / pages.configuration(test) if kind == "mushra" else None
+    return Exported(test, to / LISTENERS / pages.page(kind), configuration, to / KEY, tuple(notes))

@@ -27,16 +27,19 @@ class Row:
     def number(self, column: str) -> float:
         """Return a number written with a point or a comma; NaN where it is none."""
         try:
-            return float(self.cells[column].replace(",", "."))
+            return float(self.cells.get(column, "").replace(",", "."))
         except ValueError:
             return math.nan
 
     def listener(self, column: str, others: Collection[str]) -> str:
-        """Return who answered: a column, else all that are not ``others``, else the file."""
+        """Return who answered: a column, else all that are not ``others``; empty where nothing says it."""
         if self.cells.get(column):
             return self.cells[column]
-        told = "/".join(text for name, text in self.cells.items() if name not in others)
-        return told if told.strip("/") else f"file {self.part}"
+        return "/".join(text for name, text in self.cells.items() if name not in others).strip("/")
+
+    def shown(self, column: str) -> str:
+        """Return a cell as a message quotes it."""
+        return repr(one_line(self.cells[column], 80))
 
 
 def read(path: Path, needed: Sequence[str]) -> Iterator[Row]:

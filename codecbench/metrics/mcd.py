@@ -47,6 +47,7 @@ class MelCepstralDistortion(Metric):
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
     library: ClassVar[str] = "pyworld-0.3.6"
+    distributions: ClassVar[tuple[str, ...]] = ("pyworld-prebuilt",)
     minimum_seconds: ClassVar[float] = 0.1
     citation: ClassVar[str] = "Kubichek, IEEE PACRIM 1993, eq. 3"
     bibtex: ClassVar[str] = """\

@@ -1,4 +1,4 @@
-"""Score a long clip in parts: metrics whose memory grows with the clip, or whose library cannot take it.
+"""Segmentation of long clips for metrics whose memory grows with the clip, or whose library cannot take it.
 
 The clip is cut into parts of nearly equal length, each cut moved to the quietest place of the reference
 within two seconds, and the score is the mean over the parts weighted by duration.  Clips within the limit are

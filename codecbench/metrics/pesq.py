@@ -44,6 +44,7 @@ class PesqWideband(Metric):
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (1.0, 4.644)
     library: ClassVar[str] = "pesq-0.0.4"
+    distributions: ClassVar[tuple[str, ...]] = ("pesq",)
     minimum_seconds: ClassVar[float] = 0.25
     citation: ClassVar[str] = "ITU-T P.862.2, 2007"
     bibtex: ClassVar[str] = """\

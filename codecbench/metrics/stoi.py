@@ -37,6 +37,7 @@ class Stoi(Metric):
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     library: ClassVar[str] = "pystoi-0.4.1"
+    distributions: ClassVar[tuple[str, ...]] = ("pystoi",)
     minimum_seconds: ClassVar[float] = 0.4
     citation: ClassVar[str] = "Taal et al., IEEE TASLP 19(7), 2011"
     bibtex: ClassVar[str] = """\

@@ -61,6 +61,7 @@ class Visqol(Metric):
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (1.0, 5.0)
     library: ClassVar[str] = f"visqol-python-{LIBRARY_VERSION}"
+    distributions: ClassVar[tuple[str, ...]] = ("visqol-python", "ai-edge-litert")
     minimum_seconds: ClassVar[float] = 0.7
     citation: ClassVar[str] = "Chinen et al., QoMEX 2020"
     bibtex: ClassVar[str] = """\

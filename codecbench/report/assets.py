@@ -1,4 +1,4 @@
-"""Files that the page needs: beside it, or inside it as data: URIs."""
+"""Assets of the page: files beside it, or inside it as data: URIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a report's folder from runs, whole or not at all.
+"""Report builder: a folder made from runs, whole or not at all.
 
 The folder holds ``index.html``, ``report.md``, ``tables/`` (Markdown, CSV, LaTeX), ``figures/`` (SVG, PDF,
 PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/``, unless they are inside it.
@@ -18,13 +18,14 @@ from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, methods, page, pictures, table_formats
+from codecbench.report import figures, heard, latex_table, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.payload import payload
-from codecbench.report.scratch import put, scratch
+from codecbench.report.selection import narrow
 from codecbench.report.style import marks
-from codecbench.report.table import PaperTable, paper_table
+from codecbench.report.table import paper_table
+from codecbench.scratch import put, scratch
 from codecbench.store.store import Run
 from codecbench.text import csv_safe
 
@@ -117,19 +118,28 @@ def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio
         "data": embed(payload(run, frames, drawn, assets)),
     }
     (to / "index.html").write_text(page.render(context), encoding="utf-8")
-    (to / "report.md").write_text(_markdown(run, findings.table, shown), encoding="utf-8")
+    (to / "report.md").write_text(_markdown(run, findings, shown), encoding="utf-8")
     (to / MARKER).write_text("made by codecbench report; replaced whole when made again\n", encoding="utf-8")
 
 
 def _write_tables(findings: Findings, folder: Path) -> None:
     folder.mkdir()
-    texts = {"md": table_formats.markdown, "csv": table_formats.csv, "tex": table_formats.latex}
-    for kind, write in texts.items():
-        (folder / f"table.{kind}").write_text(write(findings.table), encoding="utf-8")
+    table = findings.table
+    texts = {
+        "md": table_formats.markdown(table),
+        "csv": table_formats.csv(table),
+        "tex": latex_table.latex(narrow(table)),
+    }
+    for kind, text in texts.items():
+        (folder / f"table.{kind}").write_text(text, encoding="utf-8")
     frames = {
         "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
         "failures": findings.failures,
-    } | {f"listening-{slug(test.name)}": test.table for test in findings.heard}  # fmt: skip
+    }  # fmt: skip
+    for test in findings.heard:
+        frames[f"listening-{slug(test.name)}"] = test.result.table
+        if len(test.result.pairs):
+            frames[f"listening-{slug(test.name)}-pairs"] = test.result.pairs
     for name, frame in frames.items():
         csv_safe(frame).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
 
@@ -154,11 +164,12 @@ def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[
     return shown
 
 
-def _markdown(run: Run, table: PaperTable, shown: Sequence[str]) -> str:
-    """Return the report as Markdown: main plot, table, other figures, methods."""
+def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
+    """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
     name = table_formats.escape_markdown(str(run.manifest["dataset"]["name"]))
     parts = [f"# Speech codecs on {name}"]
     images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
-    parts += [*images[:1], table_formats.markdown(table), *images[1:]]
+    parts += [*images[:1], table_formats.markdown(findings.table), *images[1:]]
+    parts += heard.markdown(findings.heard)
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"

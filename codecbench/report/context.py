@@ -1,4 +1,4 @@
-"""What the page's template is given: the run in words and numbers, ready to print."""
+"""Template context of the page: the run in words and numbers, ready to print."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from codecbench.listen.answers import Answered
 from codecbench.report import methods
+from codecbench.report.heard import heard
 from codecbench.report.table import PaperTable, fixed
 from codecbench.store.store import Run
 
@@ -61,10 +62,7 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "failures": findings.failures.to_dict("records"),
         "reasons": collections.Counter(findings.failures["reason"]).most_common(6),
         "left_out": manifest["left_out"],
-        "heard": [
-            {"name": test.name, "kind": test.kind, "rows": test.table.to_dict("records")}
-            for test in findings.heard
-        ],
+        "heard": heard(findings.heard),
         "methods": methods.paragraphs(run),
         "bibtex": methods.bibtex(run),
         "command": shlex.join(str(word) for word in manifest["command"]),

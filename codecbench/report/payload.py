@@ -1,4 +1,4 @@
-"""What the page's scripts need, as one JSON object: scores of every utterance, audio, comparisons."""
+"""JSON payload of the page's scripts: scores of every utterance, audio, comparisons."""
 
 from __future__ import annotations
 

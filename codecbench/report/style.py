@@ -1,4 +1,4 @@
-"""One look for every figure: sizes, type, and a colour, marker and line style for each codec.
+"""Plot style, one for every figure: sizes, type, and a colour, marker and line style for each codec.
 
 Colours keep apart for the common kinds of colour blindness and in grey; marker and line style repeat what the
 colour says, so that a figure reads in black and white.

@@ -13,6 +13,8 @@ from codecbench.store.store import Run
 
 MISSING = "\N{EM DASH}"
 BEST, SECOND = 1, 2
+SHORT = "\N{DAGGER}"
+"""Beside a mean over fewer utterances than the run has."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell: its value, what is printed, its interval, the number scored, and its rank within the band."""
+    """One cell: value, what is printed, interval, number scored, rank within the band, `SHORT` or nothing."""
 
     value: float | str
     text: str
@@ -44,11 +46,7 @@ class Entry:
     high: float = math.nan
     n: int | None = None
     rank: int = 0
-
-    @property
-    def half_width(self) -> float:
-        """Half the width of the interval; NaN where there is none."""
-        return (self.high - self.low) / 2
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,14 @@ class Section:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """The whole table."""
+    """The whole table, and what it is of: the set, its utterances and speakers."""
 
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
     metrics: tuple[str, ...] = field(default=())
+    dataset: str = ""
+    utterances: int = 0
+    speakers: int = 0
 
 
 FIXED = (
@@ -128,7 +129,15 @@ def paper_table(run: Run, summary: pd.DataFrame) -> PaperTable:
     if lost:
         sections.append(Section("no utterance decoded", tuple(lost)))
     used = [column for column in FIXED if _used(column, rows)]
-    return PaperTable((*used, *scored), tuple(sections), tuple(metrics))
+    utterances = run.manifest["utterances"]
+    return PaperTable(
+        (*used, *scored),
+        tuple(sections),
+        tuple(metrics),
+        run.manifest["dataset"]["name"],
+        len(utterances),
+        len({item["speaker"] for item in utterances}),
+    )
 
 
 def _row(run: Run, values: pd.Series, scored: list[Column]) -> Row:
@@ -150,7 +159,9 @@ def _row(run: Run, values: pd.Series, scored: list[Column]) -> Row:
         entries[column.key] = Entry(float(plain[column.key]), _plain(plain[column.key], column))
     for column in scored:
         mean, low, high, n = (values[f"{column.key}{part}"] for part in ("", "_low", "_high", "_n"))
-        entries[column.key] = Entry(float(mean), fixed(mean, column.digits), float(low), float(high), int(n))
+        mark = SHORT if 0 < n < len(run.manifest["utterances"]) else ""
+        text = fixed(mean, column.digits)
+        entries[column.key] = Entry(float(mean), text, float(low), float(high), int(n), mark=mark)
     codec = str(values["codec"])
     return Row(codec, str(values["point"]), is_ground_truth(run, codec), codec in run.ours, entries)
 

@@ -1,57 +1,51 @@
-"""A paper's table as Markdown, CSV and LaTeX; every name is escaped for the language it goes into."""
+"""A paper's table as Markdown and CSV, and the sentences that stand beside it in every format."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
-from codecbench.report.latex_text import SIGN, SIGN_MEANS
-from codecbench.report.latex_text import escape as escape_latex
-from codecbench.report.table import BEST, MISSING, SECOND, Column, Entry, PaperTable, Row
+from codecbench.report.table import BEST, SECOND, SHORT, Column, Entry, PaperTable, Row, fixed
 from codecbench.text import csv_safe
 
-NOTE = (
-    "Mean over utterances; \N{PLUS-MINUS SIGN} is half the width of the 95 % bootstrap interval clustered by "
-    "speaker. Best of a band bold, second underlined. kbit/s is the measured payload without container."
-)
+RANKS = "Best of a band bold, second underlined."
+INTERVAL = "with the 95 % bootstrap interval clustered by speaker"
+MOST_NAMED = 6
+"""Rows with fewer utterances that the caption names one by one."""
 
 
-def markdown(table: PaperTable) -> str:
-    """Return the table as GitHub Markdown, one table a band."""
+def markdown(table: PaperTable, *, interval: bool = True) -> str:
+    """Return the table as GitHub Markdown, one table a band; scores with their limits by default."""
     parts = []
     for section in table.sections:
-        heads = [escape_markdown(_head(column)) for column in table.columns]
+        heads = [escape_markdown(head(column)) for column in table.columns]
         rule = [":--" if column.key == "codec" else "--:" for column in table.columns]
-        body = [[_markdown_cell(row, column) for column in table.columns] for row in section.rows]
+        body = [
+            [_cell(row, column, interval, marked(row, table)) for column in table.columns]
+            for row in section.rows
+        ]
         lines = [f"| {' | '.join(cells)} |" for cells in (heads, rule, *body)]
         parts.append(f"### {section.label[0].upper()}{section.label[1:]}\n\n" + "\n".join(lines) + "\n")
-    return "\n".join(parts) + f"\n{NOTE}{_incomplete(table)}\n"
+    return "\n".join(parts) + f"\n{escape_markdown(caption(table, interval=interval))}\n"
 
 
-def latex(table: PaperTable) -> str:
-    r"""Return a LaTeX table that needs the packages booktabs and graphicx; notes stand in its caption."""
-    width = len(table.columns)
-    heads = " & ".join(rf"\textbf{{{escape_latex(_head(column))}}}" for column in table.columns)
-    lines = [
-        r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
-        r"\begin{table*}", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3.5pt}",
-        r"\resizebox{\textwidth}{!}{%", rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}", r"\toprule",
-        rf"{heads} \\",
-    ]  # fmt: skip
-    for section in table.sections:
-        lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\itshape {escape_latex(section.label)}}} \\"]
-        lines += [
-            " & ".join(_latex_cell(row, column) for column in table.columns) + r" \\" for row in section.rows
-        ]
-    note = escape_latex(NOTE + _incomplete(table))
-    if any(SIGN in text for text in (*lines, note)):
-        note += f" {SIGN_MEANS}"
-    lines += [
-        r"\bottomrule", r"\end{tabular}}", rf"\caption{{{note}}}", r"\label{tab:codecs}", r"\end{table*}", "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+def caption(table: PaperTable, *, interval: bool) -> str:
+    """Return what a reader must know of the table, as plain text: set, numbers, rate, ranks, gaps."""
+    speakers = f" by {table.speakers} speaker{'s' if table.speakers != 1 else ''}" if table.speakers else ""
+    rows = [row for section in table.sections for row in section.rows]
+    failed = sum(int(float(row.entries["failures"].value)) for row in rows)
+    parts = [
+        f"Speech codecs on {table.dataset}: mean over {table.utterances} utterances{speakers}"
+        + (f", {INTERVAL}." if interval and table.metrics else "."),
+        "kbit/s is the measured payload without container.",
+        RANKS if any(entry.rank for row in rows for entry in row.entries.values()) else "",
+        f"{failed} cells failed." if failed else "",
+        _incomplete(table, rows),
+    ]
+    return " ".join(filter(None, parts))
 
 
 def csv(table: PaperTable) -> str:
@@ -77,46 +71,62 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", flat)
 
 
-def _head(column: Column) -> str:
-    unit = f" ({column.unit})" if column.unit and column.unit != "MOS-LQO" else ""
+def head(column: Column) -> str:
+    """Return a column's heading with its unit and the arrow to the better side."""
+    unit = f" ({unit_of(column)})" if unit_of(column) else ""
     return f"{column.head}{unit}{' ' + column.arrow if column.arrow else ''}"
 
 
-def _half_width(entry: Entry, column: Column) -> str:
-    if column.higher_is_better is None or not math.isfinite(entry.half_width) or entry.half_width == 0:
+def unit_of(column: Column) -> str:
+    """Return the unit to print; scores of opinion go without."""
+    return "" if column.unit == "MOS-LQO" else column.unit
+
+
+def marked(row: Row, table: PaperTable) -> frozenset[str]:
+    """Return the columns of a row to print `SHORT` in: the codec's where it concerns all scores shown."""
+    there = [metric for metric in table.metrics if row.entries[metric].n]
+    short = [metric for metric in there if row.entries[metric].mark]
+    return frozenset(["codec"] if short == there != [] else short)
+
+
+def limits(entry: Entry, column: Column) -> str:
+    """Return an entry's limits as ``0.93–0.95``, negative ones with "to"; empty where it has none."""
+    if (
+        column.higher_is_better is None
+        or not math.isfinite(entry.high - entry.low)
+        or entry.low == entry.high
+    ):
         return ""
-    return f"{entry.half_width:.{column.digits}f}"
+    dash = "\N{EN DASH}" if entry.low >= 0 else " to "
+    return f"{fixed(entry.low, column.digits)}{dash}{fixed(entry.high, column.digits)}"
 
 
-def _markdown_cell(row: Row, column: Column) -> str:
+def _cell(row: Row, column: Column, interval: bool, short: Collection[str]) -> str:
     entry = row.entries[column.key]
     text = escape_markdown(entry.text)
     text = {BEST: f"**{text}**", SECOND: f"<u>{text}</u>"}.get(entry.rank, text)
-    half = _half_width(entry, column)
-    return f"{text} ± {half}" if half else text
+    text += SHORT if column.key in short else ""
+    between = limits(entry, column) if interval else ""
+    return f"{text} ({escape_markdown(between)})" if between else text
 
 
-def _latex_cell(row: Row, column: Column) -> str:
-    entry = row.entries[column.key]
-    text = escape_latex(entry.text)
-    if entry.text.startswith("-") and column.key != "codec":
-        text = f"${text}$"
-    text = {BEST: rf"\textbf{{{text}}}", SECOND: rf"\underline{{{text}}}"}.get(entry.rank, text)
-    half = _half_width(entry, column)
-    return rf"{text}{{\scriptsize\,$\pm$\,{half.removeprefix('0') or '0'}}}" if half else text
-
-
-def _incomplete(table: PaperTable) -> str:
-    """Return a sentence on every score that rests on fewer utterances than were decoded."""
-    notes = []
+def _incomplete(table: PaperTable, rows: list[Row]) -> str:
+    """Return a sentence on the scores that rest on fewer utterances than the set has."""
     heads = {column.key: column.head for column in table.columns}
-    for section in table.sections:
-        for row in section.rows:
-            decoded = int(float(row.entries["n"].value))
-            short = [
-                f"{heads[metric]} {row.entries[metric].n}" for metric in table.metrics
-                if row.entries[metric].n != decoded and row.entries[metric].text != MISSING
-            ]  # fmt: skip
-            if short:
-                notes.append(f"{row.label}: {', '.join(short)} of {decoded}")
-    return f" Scored on fewer utterances than decoded: {'; '.join(notes)}." if notes else ""
+    short: dict[str, str] = {}
+    least = table.utterances
+    for row in rows:
+        counts = {metric: row.entries[metric].n or 0 for metric in table.metrics if row.entries[metric].mark}
+        if not counts:
+            continue
+        least = min(least, *counts.values())
+        if "codec" in marked(row, table) and len(set(counts.values())) == 1:
+            short[row.label] = str(min(counts.values()))
+        else:
+            short[row.label] = ", ".join(f"{heads[metric]} {n}" for metric, n in counts.items())
+    if not short:
+        return ""
+    if len(short) <= MOST_NAMED:
+        told = "; ".join(f"{label}: {named}" for label, named in short.items())
+        return f"{SHORT} over fewer of the {table.utterances} utterances: {told}."
+    return f"{SHORT} over fewer than the {table.utterances} utterances ({least} at least)."

@@ -13,10 +13,11 @@ from codecbench.run.cell import Task
 from codecbench.run.describe import describe
 from codecbench.run.executors import check_options, make_executor
 from codecbench.run.patience import Limits
-from codecbench.run.plan import LeftOut, Plan, require_something
+from codecbench.run.plan import Cell, LeftOut, Plan, require_something
 from codecbench.run.pool import cores
-from codecbench.run.runner import RERUN, Summary, missing, run
+from codecbench.run.runner import RERUN, Summary, run
 from codecbench.run.settle import Delays, unsettled
+from codecbench.run.todo import todo
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST
@@ -158,19 +159,18 @@ def benchmark(
             )
         store.write_manifest(merged)
         watch.ready()
-        wanted = {cell.key for cell in missing(plan, store, rerun, kept)}
-        every = [
-            Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None, align)
-            for cell in plan
-        ]
-        tasks = [task for task in every if task.cell.key in wanted]
-        stored = [task for task in every if task.cell.key not in wanted]
-        watch.note(f"{len(tasks)} cells to compute" + (f", {len(stored)} stored" if stored else ""))
+
+        def task_of(cell: Cell) -> Task:
+            return Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None, align)
+
+        work = todo(plan, store, task_of, merged, rerun=rerun, audio=kept)
+        watch.note(str(work))
+        tasks, stored = work.tasks, work.stored
         summary = Summary()
         if tasks or unsettled(stored, store, Delays(store)):
             if tasks:
                 watch.begin(len(tasks))
-            slots = min(workers or cores(), len(every))
+            slots = min(workers or cores(), len(plan))
             with make_executor(executor, slots, limits, scheduler, watch.slow) as (computing, at_once):
                 summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
         store.write_manifest({**merged, "finished": manifests.now()})

@@ -1,4 +1,4 @@
-"""The computation of one cell: load, resample, encode, decode, time, measure the lag, score.
+"""Evaluation of one cell: load, resample, encode, decode, time, measure the lag, score.
 
 `compute` runs in workers.  It is a pure function of its task; what is expensive to load (codecs, metrics, the
 current reference) is kept in the process between calls.
@@ -29,7 +29,15 @@ from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run import worker
 from codecbench.run.plan import Cell
-from codecbench.run.scoring import LAG_HZ, Pair, score_aligned, score_raw, write_delay, write_settled
+from codecbench.run.scoring import (
+    LAG_HZ,
+    Pair,
+    read_settled,
+    score_aligned,
+    score_raw,
+    write_delay,
+    write_settled,
+)
 from codecbench.store.layout import audio_path, reference_path
 from codecbench.store.records import ALIGNMENT, MEASURED, Record, encode_codes
 
@@ -46,7 +54,7 @@ class Task:
     ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
     one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
-    delay is to be undone.
+    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.
     """
 
     cell: Cell
@@ -56,6 +64,7 @@ class Task:
     align: str = "codec"
     delay: Delay | None = None
     known: Record | None = None
+    more: tuple[Metric, ...] = ()
 
 
 @dataclass
@@ -86,14 +95,16 @@ def compute(task: Task) -> Outcome:
     with _lock:
         outcome = Outcome(copy.deepcopy(task.known) if task.known else blank(task.cell))
         try:
-            if task.known and task.delay:
+            if task.known and task.more:
+                _score_more(task, outcome)
+            elif task.known and task.delay:
                 _score_again(task, task.delay, outcome)
             else:
                 _measure(task, outcome)
         except StorageError:
             raise
         except Exception as error:
-            outcome.record = failed(task.cell, reason(error))
+            outcome.record = lost(task, reason(error))
         return outcome
 
 
@@ -123,6 +134,17 @@ def blank(cell: Cell) -> Record:
 def failed(cell: Cell, error: str) -> Record:
     """Return the record of a cell that gave no speech."""
     return {**blank(cell), "status": "failed", "error": error}
+
+
+def lost(task: Task, error: str) -> Record:
+    """Return the record of a task that broke off: scores that are known stay, those asked for are missing."""
+    if not task.known or not task.more:
+        return failed(task.cell, error)
+    record = copy.deepcopy(task.known)
+    for metric in task.more:
+        record["scores"][metric.name] = record["raw_scores"][metric.name] = None
+        record["reasons"][metric.name] = UNAVAILABLE + error
+    return record
 
 
 def reason(error: BaseException) -> str:
@@ -190,7 +212,33 @@ def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
         second = Outcome({})
         pair = _decoded(codec, task, second)
         outcome.busy_s += second.busy_s
+    # Scores of metrics that are not here any more had another lag undone; they are asked for anew.
+    for name in outcome.record["scores"].keys() - {metric.name for metric in task.metrics}:
+        for part in ("scores", "raw_scores", "reasons"):
+            outcome.record[part].pop(name, None)
     _align(delay, pair, task, outcome)
+
+
+def _score_more(task: Task, outcome: Outcome) -> None:
+    """Score a known record with the metrics that it lacks, as if they had been asked for at first.
+
+    Speech is decoded again: what is kept of it has another rate.  Where the codec gives other bytes than
+    before, the cell is measured anew, since the scores of one record are those of one decoded wave.
+    """
+    with _counted(outcome):
+        codec = worker.open_codec(task.cell, task.device)
+    second = Outcome(blank(task.cell))
+    pair = _decoded(codec, task, second)
+    outcome.busy_s += second.busy_s
+    if any(second.record[name] != outcome.record[name] for name in ("payload_bytes", "codes")):
+        outcome.record = blank(task.cell)
+        _measure(task, outcome)
+        return
+    delay = read_settled(outcome.record)
+    for metric in task.more:
+        with _counted(outcome):
+            score_raw(metric, pair, outcome.record, _try_score)
+            score_aligned(metric, delay, pair, outcome.record, _try_score)
 
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:

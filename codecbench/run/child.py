@@ -1,4 +1,4 @@
-"""What runs in a worker process of `codecbench.run.pool`: calls are answered until the pipe ends.
+"""Main loop of a worker process of `codecbench.run.pool`: calls are answered until the pipe ends.
 
 A worker must not outlive its coordinator, however that ends and whatever a codec does: it may sleep, spin in
 C without letting a Python thread run, or wait for a program it started.  So each worker leads a process group

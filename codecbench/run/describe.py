@@ -1,4 +1,4 @@
-"""Describe a run before it begins: the manifest's signatures, dataset, machine and versions."""
+"""Provenance of a run, for its manifest: signatures, dataset, machine and versions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from codecbench.run.plan import Contestant, Plan
 from codecbench.store.layout import reference_path
 from codecbench.store.manifest import FORMAT, Manifest, now
 
-LIBRARIES = (
-    "numpy", "scipy", "soxr", "soundfile", "torch", "transformers", "av", "pycodec2", "ai-edge-litert",
-    "pystoi", "pesq", "visqol-python", "pyworld-prebuilt",
-)  # fmt: skip
+DISTRIBUTIONS = ("numpy", "scipy", "soxr", "soundfile")
+"""What every run computes with; codecs and metrics name their own."""
 
 
 def describe(
@@ -53,7 +51,7 @@ def describe(
         "align": align,
         "device": device,
         "machine": _machine(),
-        "versions": _versions(),
+        "versions": _versions(plan),
         "git": _git(Path(codecbench.__file__).parent),
         "utterances": [
             {
@@ -109,9 +107,13 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _versions() -> Mapping[str, str | None]:
+def _versions(plan: Plan) -> Mapping[str, str | None]:
+    """Return the version of each distribution that takes part, None where it is not installed."""
+    named = [entry.codec.distributions for entry in plan.contestants]
+    named += [metric.distributions for metric in plan.metrics]
+    names = dict.fromkeys([*DISTRIBUTIONS, *(name for each in named for name in each)])
     found: dict[str, str | None] = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

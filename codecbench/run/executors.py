@@ -1,4 +1,4 @@
-"""Where cells are computed: isolated processes, this process, or a Dask cluster.
+"""Executors: cells are computed in isolated processes, in this process, or on a Dask cluster.
 
 All are `concurrent.futures.Executor`, which is what `codecbench.run.runner.run` takes.
 """

@@ -1,4 +1,4 @@
-"""How long one call may go without a word, and what it may take: time and memory."""
+"""Timeouts and memory limits of one call, and when it is named as slow."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from codecbench.metric import RESAMPLER, Metric
 from codecbench.store.records import FIELDS as COLUMNS
 from codecbench.text import shown_name
 
-CELL_VERSION = 2
+CELL_VERSION = 3
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
 
 DEFAULT_METRICS = ("stoi", "estoi", "pesq-wb", "pesq-nb", "mcd", "visqol", "si-sdr", "mel-distance")
@@ -76,7 +76,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Cell:
-    """One utterance through one codec at one point; ``key`` names the result among all runs."""
+    """One utterance through one codec at one point; ``key`` names the result among all runs.
+
+    Metrics are no part of it: a record may get further scores, each under its metric's own signature.
+    """
 
     key: str
     utterance: Utterance
@@ -106,12 +109,11 @@ class Plan:
 
     def __iter__(self) -> Iterator[Cell]:
         digests = {item.id: sha256_or_unreadable(item.path) for item in self.dataset.utterances}
-        metrics = sorted(metric.signature() for metric in self.metrics)
         for entry in self.contestants:
             for utterance in self.dataset.utterances:
                 for point in entry.points:
                     digest = digests[utterance.id]
-                    key = _key(utterance.id, digest, entry.signature, point, metrics)
+                    key = _key(utterance.id, digest, entry.signature, point)
                     yield Cell(key, utterance, digest, entry.label, entry.spec, entry.signature, point)
 
 
@@ -275,10 +277,10 @@ def _metrics(names: Sequence[str]) -> tuple[tuple[Metric, ...], tuple[LeftOut, .
     return tuple(scored), tuple(absent)
 
 
-def _key(utterance: str, digest: str, signature: str, point: OperatingPoint, metrics: list[str]) -> str:
+def _key(utterance: str, digest: str, signature: str, point: OperatingPoint) -> str:
     rate = None if math.isnan(point.nominal_kbps) else point.nominal_kbps
     settings = sorted((name, value) for name, value in point.settings.items())
-    parts = [CELL_VERSION, RESAMPLER, utterance, digest, signature, point.name, rate, settings, metrics]
+    parts = [CELL_VERSION, RESAMPLER, utterance, digest, signature, point.name, rate, settings]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""Compute the missing cells of a plan and append each record the moment it exists.
+"""Run loop: the missing cells of a plan are computed, each record is appended the moment it exists.
 
 A codec's lag at a point is settled on the way, see `codecbench.run.settle`.
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from codecbench.alignment import IN_TIME
 from codecbench.errors import CodecBenchError, StorageError
-from codecbench.run.cell import UNAVAILABLE, Outcome, Task, compute, failed, reason
+from codecbench.run.cell import UNAVAILABLE, Outcome, Task, compute, lost, reason
 from codecbench.run.plan import Cell, Plan
 from codecbench.run.pool import WorkerDied
 from codecbench.run.settle import Delays, unsettled
@@ -158,8 +158,9 @@ def _informed(task: Task, delays: Delays) -> Task:
 
 
 def _count(summary: Summary, task: Task, outcome: Outcome) -> None:
-    summary.computed += task.known is None
-    summary.rescored += task.known is not None
+    anew = task.known is None or bool(task.more)
+    summary.computed += anew
+    summary.rescored += not anew
     summary.failed += outcome.record["status"] == "failed"
     summary.busy_s += outcome.busy_s
 
@@ -172,13 +173,13 @@ def _outcome(future: Future[Outcome], job: _Job) -> Outcome | None:
         raise
     except WorkerDied as error:
         job.deaths += 1
-        return None if job.deaths < ATTEMPTS else Outcome(failed(job.task.cell, reason(error)))
+        return None if job.deaths < ATTEMPTS else Outcome(lost(job.task, reason(error)))
     except BrokenExecutor as error:
         raise CodecBenchError(
             f"the executor broke ({error}); run again to continue, e.g. with fewer --workers"
         ) from None
     except Exception as error:
-        return Outcome(failed(job.task.cell, reason(error)))
+        return Outcome(lost(job.task, reason(error)))
 
 
 def _incomplete(known: Record) -> bool:

@@ -71,6 +71,13 @@ def write_settled(record: Record, delay: Delay) -> None:
     record["settled_inverted"] = None if delay.samples is None else delay.inverted
 
 
+def read_settled(record: Record) -> Delay:
+    """Return the delay that `write_settled` kept; without one, why the utterance itself showed none."""
+    samples = _samples(record["settled_lag_ms"])
+    note = "" if samples is not None else record.get("lag_note") or "no lag was found"
+    return Delay(samples, bool(record.get("settled_inverted")), note)
+
+
 def is_settled(record: Record, delay: Delay) -> bool:
     """Say whether a record's scores are those with this delay undone."""
     inverted = None if delay.samples is None else delay.inverted

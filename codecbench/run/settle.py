@@ -1,4 +1,4 @@
-"""One lag for a codec at a point, settled from what its utterances show.
+"""Delay compensation of a codec at a point: one lag, settled from what its utterances show.
 
 Each cell measures the lag of its own utterance; a codec has one, the median.  It is not known while the first
 cells are computed, so these undo their own, later ones the median of those before them, which is an input of
@@ -61,6 +61,6 @@ def unsettled(tasks: Iterable[Task], store: Store, delays: Delays) -> list[Task]
         if place not in settled:
             settled[place] = delays.settled(*place)
         if not is_settled(record, settled[place]):
-            again[task.cell.key] = replace(task, delay=settled[place], out=None)
-    whole = {record["key"]: record for record in store.records() if record["key"] in again} if again else {}
+            again[task.cell.key] = replace(task, delay=settled[place], out=None, more=())
+    whole = store.last(again) if again else {}
     return [replace(task, known=whole[key]) for key, task in again.items()]

@@ -1,4 +1,4 @@
-"""What a worker keeps in its process between cells: opened codecs and metrics, the current reference."""
+"""Worker state between cells: opened codecs and metrics, the current reference."""
 
 from __future__ import annotations
 

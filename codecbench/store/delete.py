@@ -1,4 +1,4 @@
-"""Delete a run from its folder: what its manifest and records name, and nothing else."""
+"""Deletion of a run: what its manifest and records name, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the files of a run lie in its folder; names of others never lead out of it."""
+"""Layout of a run's folder; names that come from others never lead out of it."""
 
 from __future__ import annotations
 

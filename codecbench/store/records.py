@@ -1,4 +1,4 @@
-"""One record a cell: its fields, and its line in ``records.jsonl``.
+"""Records, one a cell: its fields, and its line in ``records.jsonl``.
 
 A record is a JSON object on one line; missing values are null, never NaN.  Scores stand in ``scores`` (after
 undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``.  ``lag_ms``,
@@ -74,8 +74,9 @@ def metric_columns(metrics: list[str]) -> list[str]:
 
 
 def essence(record: Record) -> Record:
-    """Return what decides whether a cell needs computing again."""
-    return {name: record[name] for name in ("status", "audio", "reasons")}
+    """Return what decides whether a cell needs computing again; ``scored`` are the metrics tried."""
+    known = {name: record[name] for name in ("status", "audio", "reasons")}
+    return {**known, "scored": frozenset(record["scores"])}
 
 
 def timing(record: Record) -> Record:

@@ -1,4 +1,4 @@
-"""What a run's manifest and records must be; checked once, on reading."""
+"""Schema of a run's manifest and records, checked once, on reading."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -102,7 +102,7 @@ class Store:
         self._lock.release()
 
     def get(self, key: str) -> Record | None:
-        """Return status, audio and reasons of the last record of a cell, or None."""
+        """Return status, audio, reasons and the metrics tried of the last record of a cell, or None."""
         return self._known.get(key)
 
     def timings(self) -> Mapping[str, Record]:
@@ -112,6 +112,10 @@ class Store:
     def records(self) -> Iterator[Record]:
         """Yield every stored record in the order of writing."""
         return read_records(self.out)
+
+    def last(self, keys: Collection[str]) -> dict[str, Record]:
+        """Return the last record of each of these cells, whole."""
+        return {record["key"]: record for record in self.records() if record["key"] in keys}
 
     def append(self, record: Record) -> None:
         """Write one record as a whole line and see it to the disk.

@@ -1,4 +1,4 @@
-"""Check that a codec keeps its contract: anybody's, by name, as ``codecbench selftest --codec NAME`` does.
+"""Conformance tests of a codec: anybody's, by name, as ``codecbench selftest --codec NAME`` runs them.
 
 Each check is a function of a `Subject` that raises where the codec is wrong and returns what it found; its
 docstring is what the check expects.  `CHECKS` holds them all by name.

@@ -1,4 +1,4 @@
-"""Check on this machine that each metric gives the values it should: libraries, builds and versions differ.
+"""Conformance tests of metrics on this machine: libraries, builds and versions differ.
 
 Every metric scores speech-like signals made by `metrics.synthetic`: a pair of identical signals, one with
 noise and one band-limited (golden values), the noisy pair swapped, a delay of 100 ms, silence, and a NaN

@@ -1,4 +1,4 @@
-"""What a check of a plugin found, and how it is told."""
+"""Test results of a plugin, and how they are told."""
 
 from __future__ import annotations
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from codecbench import transfer
 from codecbench.data import archive
 from codecbench.data.archive import Archive, install
 from codecbench.errors import Unavailable
@@ -62,7 +64,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     served.url = f"http://127.0.0.1:{listener.server_port}/set.tar.gz"
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setattr(archive, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(transfer, "PATIENCE_S", 0.01)
     yield served
     listener.shutdown()
     thread.join()
@@ -141,7 +143,7 @@ def test_server_that_cannot_continue_starts_again(server: Server, tmp_path: Path
 
 def test_transfer_continues_in_the_next_run(server: Server, tmp_path: Path) -> None:
     server.content = _tar(("a.bin", RANDOM))
-    server.cuts = [100_000] * 7 + [0] * (archive.ATTEMPTS - 1)
+    server.cuts = [100_000] * 7 + [0] * (transfer.ATTEMPTS - 1)
     with pytest.raises(Unavailable, match=r"cannot be downloaded.*continues where it stopped") as caught:
         install(server.archive(), tmp_path / "name")
     assert "\n" not in str(caught.value)
@@ -235,11 +237,15 @@ def test_folder_that_cannot_be_made_is_one_line(server: Server, tmp_path: Path) 
         install(server.archive(), tmp_path / "file" / "name")
 
 
-def test_two_at_once_download_once(
-    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_at_once_download_once(server: Server, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def watch(*piece: Any) -> None:
+        told.append(piece)
+
     server.content, server.gate = _tar(("a.bin", RANDOM)), threading.Event()
-    threads = [threading.Thread(target=install, args=(server.archive(), tmp_path / "name")) for _ in range(3)]
+    arguments = (server.archive(), tmp_path / "name", watch)
+    threads = [threading.Thread(target=install, args=arguments) for _ in range(3)]
     for thread in threads:
         thread.start()
     threads[0].join(0.5)
@@ -248,7 +254,9 @@ def test_two_at_once_download_once(
         thread.join(20)
     assert server.requests == [None]
     assert (tmp_path / "name" / "a.bin").read_bytes() == RANDOM
-    assert "another process is downloading" in capsys.readouterr().err
+    size = len(server.content)
+    assert (archive.WAITING, 0, size) in told
+    assert ("set.tar.gz", size, size) in told
 
 
 @pytest.mark.parametrize("offset", [8, 10, 26, 28, 30])

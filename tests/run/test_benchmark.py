@@ -66,9 +66,9 @@ def test_a_run_of_something_else_is_not_continued(go) -> None:
     go()
     with pytest.raises(InvalidInput, match="does not compare with this one: device cpu there, cuda here"):
         go("fake-8k", device="cuda")
-    with pytest.raises(InvalidInput, match="does not compare with this one: metrics fake-snr there"):
-        go(metrics="si-sdr")
-    assert go(metrics="si-sdr", overwrite=True).computed == 10
+    with pytest.raises(InvalidInput, match="does not compare with this one: the lag undone is that"):
+        go(align="file")
+    assert go(align="file", overwrite=True).computed == 10
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import soundfile
 
 from codecbench.codec import Coded
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench.files import sha256
 from codecbench_spc.bits import bitstream, rangecoder
 from codecbench_spc.bits.bitstream import HEADER_BYTES, columns_of
 from codecbench_spc.codec import Rvq, Spc, SpectrogramCodec
@@ -191,7 +192,7 @@ def retrained(path: Path, folder: Path, weight: str = "embed.0.conv.bias") -> Pa
 def test_signatures_name_the_weights(spc: Spc, tmp_path: Path) -> None:
     signature = spc.signature()
     assert signature.startswith("spc|fs:16000|lib:")
-    assert f"weights:{header.digest(spc.path)[:16]}" in signature
+    assert f"weights:{sha256(spc.path)[:16]}" in signature
     assert Spc(str(retrained(spc.path, tmp_path))).signature() != signature
 
 

@@ -60,7 +60,8 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
         assert list(store.records()) == written
         assert "a" in store
         assert "c" not in store
-        assert store.get("b") == {"status": "failed", "audio": None, "reasons": {}}
+        assert store.get("b") == {"status": "failed", "audio": None, "reasons": {}, "scored": {"stoi"}}
+        assert store.last(["b"]) == {"b": written[1]}
     with Store(tmp_path / "new" / "run") as store:
         assert len(store) == 2
         assert store.repaired_bytes == 0

@@ -121,10 +121,27 @@ def test_a_second_run_computes_what_is_missing(cli, folder: Path, tmp_path: Path
     assert "5 cells to compute" in everything.err
 
 
+def test_what_does_not_compare_within_a_run_is_said_and_completed(cli, folder: Path, tmp_path: Path) -> None:
+    base = ("run", "--data", folder, "--out", tmp_path / "out", "--executor", "serial")
+    cli(*base, "--codecs", "fake@64", "--limit", 2, "--metrics", "fake-snr")
+    uneven = cli(*base, "--codecs", "fake-8k", "--metrics", "fake-snr,fake-level")
+    assert "fake@64 ran on fewer than the 5 utterances of the others" in uneven.err
+    assert "not asked for in some of 7 decoded cells: fake-level in 2;" in uneven.err
+    table = cli("table", tmp_path / "out", "--format", "md")
+    assert "| fake@64† |" in table.out
+    assert "| fake-8k@32 |" in table.out
+    assert "ran on fewer" in cli("table", tmp_path / "out").err
+    even = cli(*base, "--codecs", "fake@64,fake-8k", "--metrics", "fake-snr,fake-level")
+    assert "3 cells to compute, 7 stored, 2 of them to score with fake-level besides" in even.err
+    assert "fewer" not in even.err
+    assert "not asked for" not in even.err
+    assert "†" not in cli("table", tmp_path / "out", "--format", "md").out
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("--metrics", "fake-level"), "metrics fake-snr there, fake-level here"),
+        (("--metrics", "fake-level"), None),
         (("--device", "cuda"), "device cpu there, cuda here"),
         (("--codecs", "fake-late:7"), None),
         (("--data", "other"), "dataset 'speech'"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from listening import choices, key_of, ratings
 from suite_fixtures import Answer
 
 Cli = Callable[..., Answer]
@@ -90,18 +91,14 @@ def test_a_damaged_run_is_read_or_named(
 @pytest.mark.parametrize("kind", ["mushra", "abx"])
 def test_damaged_answers_and_keys_are_read_or_named(cli: Cli, tmp_path: Path, kind: str) -> None:
     rng = random.Random(8)
-    trials = [{"trial": f"t{number}", "utterance": "u", "speaker": "s"} for number in range(3)]
-    told: dict[str, Any] = {"format": 1, "kind": kind, "seed": 0, "trials": trials}
+    told = key_of(kind, trials=3)
+    listeners = [f"l{number}" for number in range(3)]
     if kind == "mushra":
-        told["conditions"] = {"c1": "opus@6"}
-        rows = ["session_uuid,trial_id,rating_stimulus,rating_score"]
-        rows += [f"l{n},t{t},{s},9{n}" for n in range(3) for t in range(3) for s in ("c1", "reference")]
+        rows = [ratings(told, who, lambda _, label: 90.0 + len(label)) for who in listeners]
     else:
-        for trial in trials:
-            trial |= {"condition": "opus@6", "x": "a"}
-        rows = ["listener,trial,answer", *(f"l{n},t{t},a" for n in range(3) for t in range(3))]
+        rows = [choices(told, who, lambda *_: True) for who in listeners]
     key, answers = tmp_path / "key.json", tmp_path / "answers.csv"
-    good_key, good = json.dumps(told).encode(), ("\n".join(rows) + "\n").encode()
+    good_key, good = json.dumps(told).encode(), "".join(rows).encode()
     used = 0
     for number in range(CHANGES):
         key.write_bytes(_damaged(good_key, rng) if number % 2 else good_key)

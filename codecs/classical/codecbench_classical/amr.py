@@ -42,6 +42,7 @@ def _ladder(bits: dict[float, int]) -> tuple[OperatingPoint, ...]:
 class Amr(Codec):
     """What both AMR codecs share: 20 ms frames of a fixed number of bits, without silence suppression."""
 
+    distributions = ("av",)
     frame: ClassVar[int]
     decoder: ClassVar[str]
     magic: ClassVar[bytes]

@@ -41,6 +41,7 @@ class Codec2(Codec):
     library adds, which counts as container.  The output comes 19 ms late (700C: 30 ms); decoding undoes that.
     """
 
+    distributions = ("pycodec2",)
     info = CodecInfo(
         name="codec2",
         description="Codec2 sinusoidal vocoder, telephone band",

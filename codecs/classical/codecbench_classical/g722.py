@@ -13,6 +13,7 @@ DELAY = 22
 class G722(Codec):
     """G.722 at 64 kbit/s through PyAV; one byte codes two samples."""
 
+    distributions = ("av",)
     info = CodecInfo(
         name="g722",
         description="G.722 sub-band ADPCM",

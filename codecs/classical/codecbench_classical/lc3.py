@@ -20,6 +20,7 @@ LENGTH_BYTES = 2
 class Lc3(Codec):
     """LC3 at 16 kHz with 10 ms frames of constant size, through Google's liblc3."""
 
+    distributions = ("lc3py",)
     info = CodecInfo(
         name="lc3",
         description="LC3 (liblc3), 10 ms frames",

@@ -37,6 +37,7 @@ def _cbr(name: str, kbps: float, frame_ms: int = 20) -> OperatingPoint:
 class Opus(Codec):
     """libopus in its speech (``voip``) mode; see the module for the choice of rates."""
 
+    distributions = ("av",)
     info = CodecInfo(
         name="opus",
         description="Opus (libopus), speech mode, variable rate",

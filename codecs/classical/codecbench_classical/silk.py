@@ -37,6 +37,7 @@ def _point(kbps: float, asked: float, delay: int) -> OperatingPoint:
 class Silk(Codec):
     """SILK at up to 16 kHz, 20 ms packets, complexity 2 of 2, no error correction, no silence suppression."""
 
+    distributions = ("silk-python",)
     info = CodecInfo(
         name="silk",
         description="SILK SDK 1.0.9, variable rate",

@@ -32,6 +32,8 @@ class HubCodec(Codec):
         by the model's authors in place of the default library, or ``original:FOLDER``.
     """
 
+    distributions = ("torch", "transformers", "snac")
+
     def __init__(self, model: HubModel, argument: str = "") -> None:
         self.model = model
         self.backend, folder = _parse(model, argument)

@@ -1,4 +1,4 @@
-"""How each model class is loaded and called: one utterance in, its codes out, and back.
+"""Adapters of the model classes, how each is loaded and called: one utterance in, its codes out, and back.
 
 A driver hides what differs between the classes: padding, the name and unit of the rate, the order of axes,
 extra inputs.  Utterances are coded one at a time, so that a result never depends on what else is in a batch.

@@ -1,4 +1,4 @@
-"""Codes to bytes and back at exactly their bits, so that the measured rate is the codec's own.
+"""Bit packing: codes to bytes and back at exactly their bits, so that the measured rate is the codec's own.
 
 Bits run frame by frame, within a frame stream by stream, each code most significant bit first.  Only the last
 byte of an utterance is filled up, with zeros.

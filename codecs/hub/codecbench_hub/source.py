@@ -1,12 +1,16 @@
-"""What ``codecbench weights`` is told of a hub model, and how it fetches and verifies one."""
+"""Weights source of a hub model: what ``codecbench weights`` knows of it, how it is fetched."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from codecbench.weights import Progress, WeightsFile, WeightsSource
+from codecbench.weights import WeightsFile, WeightsSource
 from codecbench_hub import weights
 from codecbench_hub.table import HubModel
+
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
 
 
 def hub_source(model: HubModel) -> WeightsSource:

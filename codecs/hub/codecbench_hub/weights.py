@@ -1,4 +1,4 @@
-"""Where a hub model's weights lie, how they are fetched, and the hash that identifies them.
+"""Weights of hub models: where they lie, how they are fetched, and the hash that identifies them.
 
 Nothing here touches the network but `fetch`, which runs only when the user asks for it.  Only safetensors
 files are ever read: pickled weights (``.bin``, ``.ckpt``, ``.pt``, ``.pth``, ``.th``) can run code when
@@ -13,13 +13,17 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
-from codecbench.files import sha256 as file_sha256
-from codecbench.weights import Progress, cache_folder, folders
+from codecbench.files import sha256_remembered, write_atomically
+from codecbench.scratch import put, scratch
+from codecbench.weights import cache_folder, folders
 from codecbench_hub.table import HubModel
+
+if TYPE_CHECKING:
+    from codecbench.transfer import Progress
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 PROVENANCE = "codecbench.json"
@@ -103,7 +107,7 @@ def files(folder: Path) -> list[Path]:
 
 def sha256(folder: Path) -> str:
     """Return the hash of the weights in hexadecimal; of the shards' hashes where there are several."""
-    digests = [_file_sha256(*_identity(path)) for path in files(folder)]
+    digests = [sha256_remembered(path) for path in files(folder)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -141,10 +145,9 @@ def fetch(model: HubModel, progress: Progress | None = None) -> Path:
         )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     record = {"repository": model.repository, "revision": revision, "sha256": digest}
-    (partial / PROVENANCE).write_text(json.dumps(record, indent=1) + "\n")
-    if target.exists():
-        shutil.rmtree(target)
-    partial.replace(target)
+    write_atomically(partial / PROVENANCE, json.dumps(record, indent=1) + "\n")
+    with scratch(target) as work:
+        put(partial, target, work)
     if progress is not None:
         size = sum(path.stat().st_size for path in files(target))
         progress(WEIGHTS, size, size)
@@ -228,14 +231,3 @@ def _text(path: Path) -> str | None:
         return path.read_text().strip() or None
     except OSError:
         return None
-
-
-def _identity(path: Path) -> tuple[Path, int, int]:
-    status = path.stat()
-    return path, status.st_size, status.st_mtime_ns
-
-
-@cache
-def _file_sha256(path: Path, _size: int, _modified_ns: int) -> str:
-    """Hash a file once a process for as long as it does not change."""
-    return file_sha256(path)

@@ -75,6 +75,7 @@ class Lyra(Codec):
     Codes are [quantizers, frames]; the payload is their 4-bit indices, frame after frame, two a byte.
     """
 
+    distributions = ("ai-edge-litert",)
     info = CodecInfo(
         name="lyra",
         description="Lyra v2: SoundStream for speech, causal",

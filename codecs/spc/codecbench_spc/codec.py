@@ -17,6 +17,7 @@ import numpy as np
 from codecbench import __version__
 from codecbench.codec import Codec, CodecInfo, Coded, Codes, OperatingPoint, Wave
 from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
+from codecbench.files import sha256_remembered
 from codecbench_spc.bits import context, context_tables
 from codecbench_spc.bits.bitstream import (
     COLUMN_SAMPLES,
@@ -68,6 +69,7 @@ class SpectrogramCodec(Codec):
         shipped ``spc.safetensors``.
     """
 
+    distributions = ("torch", "numba", "constriction")
     kind: ClassVar[str]
     description: ClassVar[str]
     citation: ClassVar[str]
@@ -98,9 +100,8 @@ class SpectrogramCodec(Codec):
     def signature(self) -> str:
         """See `Codec.signature`; bitstream, synthesis, hashes of checkpoint, vocoder and context tables."""
         files = {"weights": self.path, "vocoder": self._vocoder_path, "context": self.context_path}
-        hashes = [
-            f"{name}:{header.digest(file)[:16]}" for name, file in files.items() if file and file.is_file()
-        ]
+        there = {name: file for name, file in files.items() if file and file.is_file()}
+        hashes = [f"{name}:{sha256_remembered(file)[:16]}" for name, file in there.items()]
         synthesis = ",".join(f"{name}={value}" for name, value in asdict(self._synthesis).items())
         parts = [super().signature(), f"bitstream:{VERSION}", f"synthesis:{synthesis}", *hashes]
         return "|".join(parts)

@@ -1,4 +1,4 @@
-"""Where the package's files lie, and tables read into frozen dataclasses, unknown keys refused."""
+"""Configuration tables read into frozen dataclasses, unknown keys refused; where the package's files lie."""
 
 from __future__ import annotations
 

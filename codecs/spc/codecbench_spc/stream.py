@@ -1,4 +1,4 @@
-"""Coding while the speech arrives: chunks of any size in, tokens out; tokens in, samples out.
+"""Streaming, coding while the speech arrives: chunks of any size in, tokens out; tokens in, samples out.
 
 Tokens and mels are those of the whole wave at once, bit for bit: the VQ-VAE runs in float64, where a
 different order of summation never reaches a decision, and its mels are rounded.  So are samples made by

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from codecbench.errors import InvalidInput
+from codecbench.files import sha256
 from codecbench_spc.model import checkpoint, header
 from codecbench_spc.model.vocoder import Vocoder, VocoderConfig
 from codecbench_spc.model.vqvae import VQVAE, VqvaeConfig
@@ -45,7 +46,7 @@ def test_what_is_saved_is_loaded(pair):
     codec, _, model = pair
     found = checkpoint.load(codec)
     assert found.summary["stages"][0]["steps"] == 3
-    assert found.sha256 == checkpoint.file_sha256(codec)
+    assert found.sha256 == sha256(codec)
     assert found.vocoder_file == "voice.safetensors"
     built = checkpoint.build_vqvae(found)
     assert not built.training

@@ -1,4 +1,4 @@
-"""The bytes of the codec: payloads made of packets, and the header of a file or stream in front of them.
+"""Bitstream: payloads made of packets, and the header of a file or stream in front of them.
 
 `docs/spc-bitstream.md` describes the format in full.  A payload has one of three modes:
 

@@ -1,4 +1,4 @@
-"""How likely is each code at each place of the token grid, given what is already coded: in integers only.
+"""Context model: how likely each code is, given what is already coded, in integers only.
 
 A decoder on another machine must arrive at exactly the probabilities of the encoder.  So the network that
 gives them has int8 weights and activations, and everything in it is an integer: a float32 matrix product

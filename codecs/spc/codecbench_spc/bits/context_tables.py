@@ -1,4 +1,4 @@
-"""The learned integers of the context model, and the safetensors file that binds them to one checkpoint."""
+"""Tables of the context model: learned integers, in a safetensors file bound to one checkpoint."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.errors import InvalidInput
+from codecbench.files import write_bytes_atomically
 
 RATES = (12, 10, 8, 6)
 """Bits a token that a table knows, in the order of its first bias."""
@@ -73,9 +74,7 @@ def save(
         "training": json.dumps(dict(summary), sort_keys=True),
     }
     arrays = {field.name: getattr(tables, field.name) for field in fields(Tables)}
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(serialise(arrays, metadata))
-    temporary.replace(path)
+    write_bytes_atomically(path, serialise(arrays, metadata))
 
 
 def rates(path: Path) -> dict[str, float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from codecbench.errors import InvalidInput
+from codecbench.files import sha256, write_bytes_atomically
 from codecbench_spc.config import build
 from codecbench_spc.model.vocoder import Vocoder, VocoderConfig
 from codecbench_spc.model.vqvae import VQVAE, VqvaeConfig
@@ -83,19 +83,15 @@ def save(
     }
     metadata = {"format": FORMAT, "config": json.dumps(config), "summary": json.dumps(summary)}
     if vocoder is not None:
-        metadata["vocoder"] = json.dumps({"file": vocoder.name, "sha256": file_sha256(vocoder)})
+        metadata["vocoder"] = json.dumps({"file": vocoder.name, "sha256": sha256(vocoder)})
     write_tensors(path, tensors, metadata)
-    return file_sha256(path)
+    return sha256(path)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file beside `path`, then put it in its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Replace a safetensors file, whole or not at all; raises `StorageError`."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, partial, metadata=dict(metadata))
-    partial.chmod(0o644)
-    partial.replace(path)
+    write_bytes_atomically(path, serialise(plain, dict(metadata)))
 
 
 def load(path: Path) -> Checkpoint:
@@ -127,7 +123,7 @@ def load(path: Path) -> Checkpoint:
             config=dict(json.loads(metadata["config"])),
             groups=groups,
             summary=dict(json.loads(metadata["summary"])),
-            sha256=file_sha256(path),
+            sha256=sha256(path),
             vocoder_file=str(reference.get("file", "")),
             vocoder_sha256=str(reference.get("sha256", "")),
         )
@@ -142,12 +138,6 @@ def add_group(path: Path, group: str, tensors: Mapping[str, Tensor], config: Map
     return save(
         path, {**old.config, group: dict(config)}, {**old.groups, group: tensors}, old.summary, vocoder
     )
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:

@@ -1,4 +1,4 @@
-"""numba, made ready: the only door to it here, so that its code is kept where one can write."""
+"""Just-in-time compilation: the only door to numba here, so that its code is kept where one can write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples from log-mel frames without a vocoder: noise, corrected until its own mel is the wanted one.
+"""Mel consistency, an iteration after Griffin and Lim: noise, corrected until its own mel is the wanted one.
 
 In blocks of one patch (512 samples).  Samples that were given out stay as they are; the block and
 `lookahead` frames after it are iterated together, eight frames in all, then the block is given out, and what

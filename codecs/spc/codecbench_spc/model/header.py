@@ -1,13 +1,11 @@
-"""What a checkpoint file says of itself, read without torch and without its weights."""
+"""Metadata of a checkpoint file, read without torch and without its weights."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,18 +111,6 @@ def token_id(tensors: Mapping[str, Tensor]) -> str:
 
     making = {name: tensor for name, tensor in tensors.items() if not name.startswith(AFTER_TOKENS)}
     return tensors_sha256({name.replace("embed.0.", "embed."): tensor for name, tensor in making.items()})
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal; computed again only when the file has changed."""
-    status = path.stat()
-    return _digest(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=32)
-def _digest(path: Path, _modified_ns: int, _size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_bounds(value: object, where: str) -> None:

@@ -1,4 +1,4 @@
-"""How a decoder makes samples of its log-mel: the stated choice of a checkpoint, read without torch."""
+"""Synthesis configuration, a checkpoint's choice of how samples are made, read without torch."""
 
 from __future__ import annotations
 

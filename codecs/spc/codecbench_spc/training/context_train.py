@@ -1,4 +1,4 @@
-"""Train the context model on the tokens of a checkpoint: ``codecbench train-context RECIPE.toml``.
+"""Training of the context model on the tokens of a checkpoint: ``codecbench train-context RECIPE.toml``.
 
 The tables belong to the VQ-VAE whose tokens they were trained on, so this runs again whenever that one
 changes. Training speakers only; the bits a token that the tables state are measured on the held-out ones.

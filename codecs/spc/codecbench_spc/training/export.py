@@ -1,4 +1,4 @@
-"""From training states to the checkpoints that are shipped."""
+"""Export: from training states to the checkpoints that are shipped."""
 
 from __future__ import annotations
 

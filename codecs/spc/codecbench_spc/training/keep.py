@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: logs, sample audio, and full training states to go on from exactly.
+"""Logging and checkpointing: logs, sample audio, and full training states to go on from exactly.
 
 A state is one safetensors file: modules, optimiser moments and counters.
 """

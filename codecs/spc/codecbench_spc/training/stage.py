@@ -1,4 +1,4 @@
-"""What all stages of training share: the contract with the loop, averaged weights, optimisers, scores."""
+"""Training stages, what all share: the contract with the loop, averaged weights, optimisers, scores."""
 
 from __future__ import annotations
 

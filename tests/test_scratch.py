@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from codecbench.lock import Lock
-from codecbench.report.scratch import put, scratch
+from codecbench.scratch import put, scratch
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from codecbench.report.scratch import scratch
+from codecbench.scratch import scratch
 to = Path(sys.argv[1])
 with scratch(to) as work:
     (work / "report").mkdir()

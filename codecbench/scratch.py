@@ -1,4 +1,4 @@
-"""A folder made beside its place and moved there whole; what a killed process left is cleaned by the next."""
+"""Atomic replacement of folders: made beside their place, moved there whole; leftovers are cleaned."""
 
 from __future__ import annotations
 
