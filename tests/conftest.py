@@ -26,7 +26,7 @@ def _entry_points(**selected: str) -> list[EntryPoint]:
 # Before any test module asks for names.
 registry.entry_points = _entry_points
 
-pytest_plugins = ["made_up_runs", "suite_fixtures"]
+pytest_plugins = ["made_up_runs", "suite_fixtures", "chromium"]
 
 # Before any test imports torch: several test processes with two threads each wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

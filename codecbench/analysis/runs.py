@@ -107,7 +107,11 @@ def one_per_codec(run: Run, records: pd.DataFrame) -> pd.DataFrame:
     for codec in ordered(run, records["codec"].unique()):
         part = records[records["codec"] == codec]
         if not is_ground_truth(run, codec):
-            rows.append(part.iloc[int(np.argmin(np.abs(np.log(part["payload_kbps"] / target))))])
+            # Files decoded elsewhere have no measured rate, and the first of their points will do.
+            rates = part["payload_kbps"].to_numpy(dtype=np.float64)
+            rows.append(
+                part.iloc[int(np.argmin(np.nan_to_num(np.abs(np.log(rates / target)), nan=math.inf)))]
+            )
     others = [row for row in rows if row["codec"] not in run.ours]
     mine = [row for row in rows if row["codec"] in run.ours]
     return pd.DataFrame([*others[: MOST_PANELS - len(mine)], *mine], columns=records.columns)

@@ -54,8 +54,8 @@ def export(
         title=title,
         anchors_hz=_cutoffs(anchors),
     )
-    for line in made.notes:
-        note(line)
+    for remark in made.remarks:
+        note(str(remark))
     note(f"{made.page.parent} is for listeners; {made.key} says what is what and is not")
     click.echo(printable(str(made.page)))
     if made.configuration is not None:

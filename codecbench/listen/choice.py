@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from codecbench import audio
 from codecbench.analysis import runs
 from codecbench.errors import InvalidInput
-from codecbench.listen.clips import LONGEST_S, SHORTEST_S, Clip, Decoded, judged_seconds
+from codecbench.listen.clips import SHORTEST_S, Clip, Decoded, judged_seconds
+from codecbench.listen.key import Remark
 from codecbench.store.store import Run
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def conditions(run: Run, points: Sequence[str]) -> list[Chosen]:
     ]
 
 
-def usable(run: Run, chosen: Sequence[Chosen]) -> tuple[list[Clip], list[str]]:
-    """Return the clips that may be judged, and what is to be said of those that were cut or left out.
+def usable(run: Run, chosen: Sequence[Chosen]) -> tuple[list[Clip], list[Remark]]:
+    """Return the clips that may be judged, and what is to be said of them and of those left out.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def usable(run: Run, chosen: Sequence[Chosen]) -> tuple[list[Clip], list[str]]:
         If there is none.
     """
     kept = _kept(run)
-    clips, short, cut, untimed = [], 0, 0, set()
+    clips, short, untimed = [], 0, set()
     for item in run.manifest["utterances"]:
         found = kept.get(item["id"], {})
         if not item["audio"] or not all(condition.label in found for condition in chosen):
@@ -89,24 +90,26 @@ def usable(run: Run, chosen: Sequence[Chosen]) -> tuple[list[Clip], list[str]]:
         if seconds is None:
             short += 1
             continue
-        cut += seconds < wave.size / rate_hz
         decoded = {condition.name: found[condition.label] for condition in chosen}
         untimed |= {c.label for c in chosen if found[c.label].lag_ms is None}
-        clips.append(Clip(item["id"], str(item["speaker"]), Path(item["audio"]), decoded, seconds))
+        whole = seconds == wave.size / rate_hz
+        clips.append(Clip(item["id"], str(item["speaker"]), Path(item["audio"]), decoded, seconds, not whole))
     names = ", ".join(condition.label for condition in chosen)
     if not clips:
         why = f"{short} are shorter than {SHORTEST_S:g} s; " if short else ""
         raise InvalidInput(
             f"{run.out}: no utterance of {SHORTEST_S:g} s has audio of {names}; {why}run with --audio all"
         )
-    return clips, [*_clip_notes(short, cut, sorted(untimed)), *_rate_notes(chosen)]
+    return clips, [*_clip_remarks(short, sorted(untimed)), *_rate_remarks(chosen)]
 
 
 def _rates(run: Run) -> pd.DataFrame:
-    """Return mean rate of each codec and point, and whether any audio of it was kept."""
+    """Return the rate of each codec and point over all speech, and whether any of its audio was kept."""
     records = runs.scored(run)
-    table = records.assign(kept=records["audio"].notna()).groupby(["codec", "point"], sort=False)
-    return table.agg(payload_kbps=("payload_kbps", "mean"), kept=("kept", "any")).reset_index()
+    grouped = records.assign(kept=records["audio"].notna()).groupby(["codec", "point"], sort=False)
+    table = grouped.agg(size=("payload_bytes", "sum"), seconds=("seconds", "sum"), kept=("kept", "any"))
+    table["payload_kbps"] = 8e-3 * table["size"] / table["seconds"].where(table["size"] > 0)
+    return table.reset_index()
 
 
 def _kept(run: Run) -> dict[str, dict[str, Decoded]]:
@@ -125,20 +128,19 @@ def _rounded(kbps: float | None) -> float | None:
     return None if kbps is None or not math.isfinite(kbps) else round(float(kbps), 3)
 
 
-def _clip_notes(short: int, cut: int, untimed: Sequence[str]) -> list[str]:
-    notes = []
+def _clip_remarks(short: int, untimed: Sequence[str]) -> list[Remark]:
+    found = []
     if short:
-        notes.append(f"{short} utterances are shorter than {SHORTEST_S:g} s and left out")
-    if cut:
-        notes.append(f"{cut} utterances are longer than {LONGEST_S:g} s and end in a pause before that")
+        found.append(Remark(f"{short} utterances are shorter than {SHORTEST_S:g} s and left out"))
     if untimed:
-        notes.append(f"no lag is known of {', '.join(untimed)}, which may lie out of time with the reference")
-    return notes
+        names = ", ".join(untimed)
+        found.append(Remark(f"no lag is known of {names}, which may lie out of time with the reference"))
+    return found
 
 
-def _rate_notes(chosen: Sequence[Chosen]) -> list[str]:
+def _rate_remarks(chosen: Sequence[Chosen]) -> list[Remark]:
     rates = [item.kbps for item in chosen if item.kbps]
     if not rates or max(rates) <= NEAR * min(rates):
         return []
     told = ", ".join(f"{item.label} {item.kbps:.3g}" for item in chosen if item.kbps)
-    return [f"the conditions' rates differ ({told} kbit/s); --points names others"]
+    return [Remark(f"the conditions' rates differ ({told} kbit/s)", "--points names others")]

@@ -55,6 +55,7 @@ class Clip:
     reference: Path
     decoded: Mapping[str, Decoded]
     seconds: float
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)

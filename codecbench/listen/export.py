@@ -15,13 +15,15 @@ from codecbench.listen.choice import conditions, usable
 from codecbench.listen.clips import (
     ANCHORS_HZ,
     LITTLE_LOSS,
+    LONGEST_S,
     MOST_GAIN_DB,
     RATE_HZ,
+    Clip,
     Stimuli,
     anchor_name,
     stimuli,
 )
-from codecbench.listen.key import KEY, KINDS, REFERENCE, Kind, id_of, write_key
+from codecbench.listen.key import KEY, KINDS, REFERENCE, Kind, Remark, id_of, write_key
 from codecbench.listen.plan import Plan, Planned
 from codecbench.scratch import put, scratch
 
@@ -34,13 +36,13 @@ FEWEST_ABX_TRIALS = 10
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: the test's id, the page, webMUSHRA's configuration, the key; what is to be said."""
+    """What was written: the test's id, the page, webMUSHRA's configuration, the key; what is to be known."""
 
     test: str
     page: Path
     configuration: Path | None
     key: Path
-    notes: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
 
 def export(
@@ -91,48 +93,45 @@ def export(
         raise InvalidInput(f"{to}: not an empty folder; choose a new one for the listening test")
     loaded = runs.load_runs([Path(run)])
     chosen = conditions(loaded, points)
-    clips, notes = usable(loaded, chosen)
+    clips, remarks = usable(loaded, chosen)
     anchors = _anchors(anchors_hz)
     told, planned = (plan.mushra if kind == "mushra" else plan.abx)(clips, chosen, trials, seed, anchors)
     bandwidth_hz = audio.load(clips[0].reference)[1] / 2
     told |= {"kind": kind, "seed": seed, "bandwidth_hz": bandwidth_hz}
-    notes += [*_anchor_notes(told["anchors"], bandwidth_hz), *_size_notes(kind, trials, told)]
+    remarks += [
+        *_cut_remarks([one.clip for one in planned.values()]),
+        *_anchor_remarks(told["anchors"], bandwidth_hz),
+        *_size_remarks(kind, trials, told),
+    ]
     try:
         with scratch(to) as work:
             made = work / "test"
-            notes = _write(made, told, planned, title, notes)
+            remarks = _write(made, told, planned, title, remarks)
             put(made, to, work)
     except OSError as error:
         raise StorageError(
             f"cannot write {to}: {error.strerror}; free space or choose another folder"
         ) from None
-    return _exported(to, told, notes)
+    return _exported(to, told, remarks)
 
 
-def _write(made: Path, told: Mapping[str, Any], planned: Plan, title: str, notes: Sequence[str]) -> list[str]:
-    """Write everything, the key with all there is to say; return that."""
+def _write(
+    made: Path, told: Mapping[str, Any], planned: Plan, title: str, remarks: Sequence[Remark]
+) -> list[Remark]:
+    """Write everything, the key with all there is to know; return that."""
     test = id_of(told)
     gains: dict[str, Mapping[str, float]] = {}
-    found = list(notes)
+    found = list(remarks)
     for trial, one in planned.items():
         heard = _heard(one, told["anchors"])
-        found += _broken_notes(heard.broken, one.clip.utterance, told["conditions"])
+        found += _broken_remarks(heard.broken, one.clip.utterance, told["conditions"])
         gains[trial] = heard.gains_db
         for file, name in one.files.items():
             audio.save(made / LISTENERS / pages.STIMULI / test / trial / file, heard.waves[name], RATE_HZ)
-    found += _loudness_notes(gains)
-    found = list(dict.fromkeys(found))
+    found = list(dict.fromkeys([*found, _loudness_remark(gains)]))
     pages.write(made / LISTENERS, test, told, planned, title)
-    write_key(made, {**told, "notes": found, "gains_db": gains})
+    write_key(made, {**told, "notes": [remark.fact for remark in found], "gains_db": gains})
     return found
-
-
-def _broken_notes(broken: Sequence[str], utterance: str, told: Mapping[str, Any]) -> list[str]:
-    labels = [told[name]["label"] for name in broken if name in told]
-    return [
-        f"{label} is over {MOST_GAIN_DB:g} LU softer or louder than the reference in {utterance} and left so"
-        for label in labels
-    ]
 
 
 def _heard(one: Planned, anchors: Mapping[str, float]) -> Stimuli:
@@ -152,35 +151,54 @@ def _anchors(anchors_hz: Sequence[float]) -> dict[str, float]:
     return {anchor_name(hz): float(hz) for hz in anchors_hz}
 
 
-def _anchor_notes(anchors: Mapping[str, float], bandwidth_hz: float) -> list[str]:
+def _cut_remarks(clips: Sequence[Clip]) -> list[Remark]:
+    cut = sum(clip.is_cut for clip in {clip.utterance: clip for clip in clips}.values())
+    return (
+        [Remark(f"{cut} clips end in a pause: their utterances are over {LONGEST_S:g} s long")] if cut else []
+    )
+
+
+def _broken_remarks(broken: Sequence[str], utterance: str, told: Mapping[str, Any]) -> list[Remark]:
+    labels = [told[name]["label"] for name in broken if name in told]
     return [
-        f"the audio ends at {bandwidth_hz / 1000:g} kHz, so that the anchor at {hz / 1000:g} kHz is hardly "
-        "one; --anchors 2000,3500 fits this bandwidth better"
+        Remark(
+            f"{label} is over {MOST_GAIN_DB:g} LU softer or louder than the reference in {utterance}, left so"
+        )
+        for label in labels
+    ]
+
+
+def _anchor_remarks(anchors: Mapping[str, float], bandwidth_hz: float) -> list[Remark]:
+    return [
+        Remark(
+            f"the audio ends at {bandwidth_hz / 1e3:g} kHz, so the anchor at {hz / 1e3:g} kHz is hardly one",
+            "--anchors 2000,3500 fits this bandwidth better",
+        )
         for hz in anchors.values()
         if hz > LITTLE_LOSS * bandwidth_hz
     ]
 
 
-def _size_notes(kind: Kind, trials: int, told: Mapping[str, Any]) -> list[str]:
-    notes = []
+def _size_remarks(kind: Kind, trials: int, told: Mapping[str, Any]) -> list[Remark]:
     count = len(told["trials"])
     if kind == "mushra" and count < trials:
-        notes.append(
-            f"{count} utterances of two seconds have kept audio of all conditions; {trials} were asked for"
-        )
+        asked = f"{trials} were asked for"
+        return [Remark(f"{count} utterances of two seconds have kept audio of all conditions", asked)]
     if kind == "abx" and trials < FEWEST_ABX_TRIALS:
-        notes.append(
-            f"{trials} trials a condition are few; {FEWEST_ABX_TRIALS} or more can show what a listener hears"
-        )
-    return notes
+        return [
+            Remark(f"{trials} trials a condition are few", f"--trials {FEWEST_ABX_TRIALS} or more tell more")
+        ]
+    return []
 
 
-def _loudness_notes(gains: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _loudness_remark(gains: Mapping[str, Mapping[str, float]]) -> Remark:
     largest = max((abs(gain) for trial in gains.values() for gain in trial.values()), default=0.0)
-    return [f"loudness was aligned to each reference (ITU-R BS.1770); the largest gain was {largest:.1f} dB"]
+    return Remark(
+        f"loudness was aligned to each reference (ITU-R BS.1770) by gains of at most {largest:.1f} dB"
+    )
 
 
-def _exported(to: Path, told: Mapping[str, Any], notes: Sequence[str]) -> Exported:
+def _exported(to: Path, told: Mapping[str, Any], remarks: Sequence[Remark]) -> Exported:
     test, kind = id_of(told), told["kind"]
     configuration = to / LISTENERS / pages.configuration(test) if kind == "mushra" else None
-    return Exported(test, to / LISTENERS / pages.page(kind), configuration, to / KEY, tuple(notes))
+    return Exported(test, to / LISTENERS / pages.page(kind), configuration, to / KEY, tuple(remarks))

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from codecbench.errors import InvalidInput
 from codecbench.fields import (
@@ -38,6 +38,17 @@ TRAINING = "training"
 """The trial that listeners begin with; its answers do not count."""
 
 Key = dict[str, Any]
+
+
+class Remark(NamedTuple):
+    """Something to know of a test: the fact, which the key keeps, and what may be done about it."""
+
+    fact: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.fact}; {self.advice}" if self.advice else self.fact
+
 
 _HASHED = ("kind", "seed", "conditions", "anchors", "trials", TRAINING)
 _TRIAL = {

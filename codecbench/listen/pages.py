@@ -28,6 +28,8 @@ CHOICES = ("session_test_id", "listener", "session_uuid", "trial", "answer", "ti
 """Columns of answers to ABX."""
 
 _ASSETS = files("codecbench.listen") / "page_assets"
+_ASKED = "Your name or number, in letters and digits"
+"""webMUSHRA loses all answers of a listener who writes an ampersand."""
 _BEFORE = "Use headphones in a quiet room, set a comfortable volume, and leave it so. Take breaks."
 _INSTRUCTIONS = {
     "mushra": (
@@ -114,7 +116,7 @@ def _webmushra(test: str, title: str, shown: Mapping[str, Mapping[str, str]]) ->
              "content": "Your answers are sent when you press the button.",
              "popupContent": "Your answers were sent. Thank you; you may close this page.",
              "showResults": False, "showErrors": True, "writeResults": True,
-             "questionnaire": [{"type": "text", "label": "Your name or number", "name": "listener"}]},
+             "questionnaire": [{"type": "text", "label": _ASKED, "name": "listener"}]},
         ],
     }  # fmt: skip
 

@@ -3,7 +3,7 @@
 References: ITU-R BS.1534-3, 2015, 4.1.2: out is who rates the hidden reference below 90 in more than 15 % of
 the items, and who rates the mid-range anchor above 90 in more than 15 % of them; items in which more than a
 quarter of the listeners do so do not count for the second rule, as the anchor may be hard to hear there.
-Before that go those who only clicked on: no slider moved, or a trial done in less than a second.
+Before that go those who only clicked on: no slider moved, or a trial done in less than half a second.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from codecbench.listen.key import REFERENCE
 
 HIGH_SCORE, MOST_SHARE, MANY_LISTENERS = 90.0, 0.15, 0.25
-FEWEST_MS = 1000.0
+FEWEST_MS = 500.0
 
 CLICKED = "clicked on without judging"
 MISSED = "hidden reference below 90"

@@ -14,6 +14,7 @@ from codecbench.text import one_line
 _DELIMITERS = (",", ";", "\t")
 _MOST_BYTES = 1 << 28
 _BOM = "\ufeff"
+_SESSION = "session_uuid"
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,26 @@ def read(path: Path, needed: Sequence[str]) -> Iterator[Row]:
                 header, part = cells, part + 1
                 _check_header(path, header, needed)
                 continue
-            if len(cells) != len(header):
+            told = _sent_once(cells, header)
+            if len(told) != len(header):
                 raise InvalidInput(
                     f"{path}: line {reader.line_num} is no answer to this test: it has {len(cells)} cells "
                     f"and the header {len(header)}"
                 )
-            yield Row(reader.line_num, dict(zip(header, cells, strict=True)), part)
+            yield Row(reader.line_num, dict(zip(header, told, strict=True)), part)
     except csv.Error as error:
         raise InvalidInput(f"{path}: cannot be read as CSV ({error}); give the file of answers") from None
+
+
+def _sent_once(cells: list[str], header: Sequence[str]) -> list[str]:
+    """Return a row without what webMUSHRA repeats in it where a listener presses its button again.
+
+    Its answers to the questionnaire, which stand between the test and the session, are then there twice.
+    """
+    extra, asked = len(cells) - len(header), header.index(_SESSION) - 1 if _SESSION in header else 0
+    if asked < 1 or extra < 1 or extra % asked:
+        return cells
+    return [*cells[:1], *cells[1 + extra :]]
 
 
 def _lines(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from codecbench.errors import InvalidInput
 from codecbench.listen.sheet import read
 
 NEEDED = ("trial_id", "rating_score")
@@ -24,6 +25,22 @@ def test_the_delimiter_is_found_with_its_decimal_sign(tmp_path: Path, delimiter:
     assert math.isnan(second.number("rating_score"))
     assert math.isnan(second.number("rating_time"))
     assert second.listener("uuid", NEEDED) == ""
+
+
+def test_webmushra_repeats_the_questionnaire_where_it_was_sent_again(tmp_path: Path) -> None:
+    path = tmp_path / "mushra.csv"
+    path.write_text(
+        "session_test_id,listener,age,session_uuid,trial_id,rating_score\n"
+        "t,ann,30,u1,t1,4\nt,ann,30,ann,30,u1,t1,5\nt,ann,30,ann,30,ann,31,u1,t1,6\n"
+    )
+    rows = list(read(path, NEEDED))
+    assert [row.cells["rating_score"] for row in rows] == ["4", "5", "6"]
+    assert [(row.cells["listener"], row.cells["age"], row.cells["session_uuid"]) for row in rows] == [
+        ("ann", "30", "u1"), ("ann", "30", "u1"), ("ann", "31", "u1"),
+    ]  # fmt: skip
+    path.write_text(path.read_text() + "t,ann,30,more,u1,t1,5\n")
+    with pytest.raises(InvalidInput, match="line 5 is no answer to this test: it has 7 cells"):
+        list(read(path, NEEDED))
 
 
 def test_a_header_that_comes_again_begins_another_part(tmp_path: Path) -> None:

@@ -29,14 +29,15 @@ const player = {
   heard: new Set(),
   changed: () => {},
   load(sources) {
+    const heard = new Set();
+    this.heard = heard;
     this.stop();
-    this.heard = new Set();
     this.clips = Object.fromEntries(Object.entries(sources).map(([name, source]) => {
       const audio = new Audio(source);
       audio.preload = "auto";
       audio.loop = true;
       audio.addEventListener("error", () => { byId("progress").textContent = `${source} cannot be played; please tell whoever asked you.`; });
-      audio.addEventListener("playing", () => { this.heard.add(name); this.show(name); });
+      audio.addEventListener("playing", () => { heard.add(name); this.show(name); });
       return [name, audio];
     }));
   },
