@@ -42,6 +42,7 @@ def test_the_control_differs_in_the_quantizer_alone():
             "vocoder: unknown key 'generater'; did you mean 'generator'",
         ),
         ("name = 'a'\n[stages.vqvae]\nstep = 3", "stages.vqvae: unknown key 'step'; did you mean 'steps'"),
+        ("name = 'a'\n[stages.vqvae]\nkeep = 'first'", "stages.vqvae.keep is best or last, not 'first'"),
         ("name = 'a'\n[stages.warmup]\nsteps = 3", "no stage is called 'warmup'"),
         ("name = 'a'\nseed = 'one'", "seed: 'one' is not of type int"),
         ("name = 'a'\n[vocoder]\nstrides = [4, 'x']", "strides: 'x' is not of type int"),

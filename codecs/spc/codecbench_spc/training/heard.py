@@ -1,15 +1,17 @@
-"""Losses on log-mel pictures that weigh what is heard: loudness, envelopes, and a weighted difference.
+"""Losses on log-mel pictures that weigh what is heard: loudness, envelopes, a weighted difference, cepstra.
 
-Both follow measures of the listening tests' literature as far as a mel spectrogram can say them, and both are
+They follow measures of the listening tests' literature as far as a mel spectrogram can say them, and all are
 differentiable.  They train; they do not score: the suite's own metrics judge what was trained.
 
 References: ITU-T P.862 (2001), section 10.2, for loudness, dead zone, asymmetry and the norms over time;
 Terhardt 1979 (Hearing Research 1, 155-182) for the threshold in quiet; Traunmueller 1990 (JASA 88, 97-100)
-for the Bark scale; Taal et al. 2011 (IEEE TASLP 19, 2125-2136) for the correlation of envelopes.
+for the Bark scale; Taal et al. 2011 (IEEE TASLP 19, 2125-2136) for the correlation of envelopes; Kubichek
+1993 (IEEE PACRIM), equation 3, for the distance of cepstra.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 
@@ -40,6 +42,10 @@ INTERVAL_FRAMES = 40
 
 ENVELOPE_FRAMES = 48
 """384 ms, the length over which envelopes are correlated."""
+
+CEPSTRAL_ORDER = 24
+SPEECH_RANGE = 4.6
+"""40 dB as a natural logarithm of magnitudes: frames below it are no speech to the cepstral distance."""
 
 THIRD_OCTAVES = 15
 LOWEST_THIRD_OCTAVE_HZ = 150.0
@@ -153,10 +159,31 @@ def heard_l1(ref: Tensor, deg: Tensor, config: HeardConfig) -> Tensor:
     return ((ref - deg).abs() * weight / weight.mean((1, 2), keepdim=True)).mean()
 
 
+@lru_cache(maxsize=4)
+def cosines(device: torch.device) -> Tensor:
+    """Rows 1 to 24 of the orthonormal DCT-II over the mel bands, `[24, 80]`."""
+    order = np.arange(1, CEPSTRAL_ORDER + 1)[:, None]
+    matrix = np.sqrt(2.0 / MEL_BANDS) * np.cos(np.pi * order * (np.arange(MEL_BANDS) + 0.5) / MEL_BANDS)
+    with torch.inference_mode(mode=False):
+        return torch.from_numpy(matrix.astype(np.float32)).to(device)
+
+
+def cepstral_distance(ref: Tensor, deg: Tensor) -> Tensor:
+    """Mean over the frames of speech of the distance of cepstra without c0, of log-mels `[B, 80, T]`.
+
+    A norm a frame, not its square: as in mel-cepstral distortion, large errors count once.
+    """
+    distance = torch.matmul(cosines(ref.device), ref - deg).square().sum(1).add(1e-6).sqrt()
+    energy = (2.0 * ref).logsumexp(1) / 2.0
+    speech = (energy > energy.amax(1, keepdim=True) - SPEECH_RANGE).float()
+    return (distance * speech).sum() / speech.sum() / math.sqrt(CEPSTRAL_ORDER)
+
+
 def losses(config: HeardConfig) -> dict[str, Loss]:
     """The losses by the names of their weights in a recipe."""
     return {
         "loudness": loudness_disturbance,
         "envelope": envelope_decorrelation,
         "heard_l1": partial(heard_l1, config=config),
+        "cepstral": cepstral_distance,
     }

@@ -105,7 +105,8 @@ class Keeper:
         if self.fabric.is_global_zero:
             say(f"{self.name} {progress.step}: " + json.dumps({k: round(v, 4) for k, v in scores.items()}))
         score = scores.get("score")
-        if progress.best is None or (score is not None and score > progress.best):
+        last = self.stage.config.keep == "last"
+        if last or progress.best is None or (score is not None and score > progress.best):
             progress.best, progress.scores = score, scores
             self.save("best", progress)
 

@@ -43,6 +43,7 @@ class HeardConfig:
     high_bands: float = 52.0
 
 
+KEPT = ("best", "last")
 STAGES = ("vqvae", "adversarial", "vocoder", "joint")
 
 
@@ -116,6 +117,9 @@ class StageConfig:
         First step with a quantizer: codebooks that start from a trained encoder's data stay in use.
     codebook_decay : float
         Of the codebooks' moving averages.  0.97 for the first stage; later ones want 0.99 or more.
+    keep : str
+        Which validated weights are shipped: `best`, or `last`, right where the learning rate falls to
+        nothing: scores of a few utterances scatter more than the last steps gain.
     grow : bool
         Whether a warm start may lack parts of the model; they start at nothing.
     weights : dict
@@ -145,6 +149,7 @@ class StageConfig:
     save_every: int = 250
     codecs: tuple[str, ...] = ()
     codebook_decay: float = 0.97
+    keep: str = "best"
     grow: bool = False
     weights: dict[str, float] = field(default_factory=dict)
     heard: HeardConfig = field(default_factory=HeardConfig)
@@ -193,6 +198,9 @@ def load_recipe(path: Path, overrides: Mapping[str, str] | None = None) -> Recip
     for name in (*recipe.stages, *recipe.order):
         if name not in STAGES:
             raise InvalidInput(f"{path}: no stage is called {name!r}; the stages are {', '.join(STAGES)}")
+    for name, stage in recipe.stages.items():
+        if stage.keep not in KEPT:
+            raise InvalidInput(f"{path}: stages.{name}.keep is {' or '.join(KEPT)}, not {stage.keep!r}")
     return recipe
 
 
