@@ -166,7 +166,7 @@ def test_level(gain, expected):
 @pytest.mark.parametrize("name", ["pesq-wb", "pesq-nb"])
 def test_pesq_says_how_to_install_it(monkeypatch, name):
     monkeypatch.setattr(pesq, "find_spec", lambda _: None)
-    with pytest.raises(Unavailable, match=r"pesq is not installed; run: pip install 'codecbench\[pesq\]'"):
+    with pytest.raises(Unavailable, match=r"pesq is not installed; run: pip install pesq"):
         registry.metric(name).check()
 
 
@@ -178,7 +178,7 @@ def no_version(_):
 def test_visqol_says_how_to_install_it(monkeypatch, name):
     monkeypatch.setattr(visqol, "version", no_version)
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(Unavailable, match=r"not installed; run: pip install 'codecbench\[visqol\]'"):
+    with pytest.raises(Unavailable, match=r"not installed; run: pip install .*visqol"):
         registry.metric(name).check()
 
 

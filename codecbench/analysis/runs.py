@@ -115,7 +115,10 @@ def one_per_codec(run: Run, records: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     # A declared rate is no record's payload, but its point's name; files without one stand for themselves.
-    records = records.assign(rate=records["payload_kbps"].fillna(records["nominal_kbps"]))
+    rates = records["payload_kbps"]
+    if "nominal_kbps" in records:
+        rates = rates.fillna(records["nominal_kbps"])
+    records = records.assign(rate=rates)
     own = records[records["codec"].isin(run.ours)]["rate"].dropna()
     target = float(own.iloc[0]) if len(own) else TYPICAL_KBPS
     rows = []

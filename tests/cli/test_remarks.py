@@ -26,23 +26,23 @@ def _write(folder: Path, *names: str) -> Path:
 
 def test_references_without_a_file_are_left_out_and_counted(tmp_path: Path) -> None:
     ref = load_dataset(_write(tmp_path / "ref", "a.wav", "b.wav", "s/c.wav"))
-    kept, said = remarks.with_files(ref, Folder(str(_write(tmp_path / "deg", "a.flac", "c.ogg"))))
+    kept, said = remarks.with_files(ref, [Folder(str(_write(tmp_path / "deg", "a.flac", "c.ogg")))])
     assert [item.path.stem for item in kept.utterances] == ["a", "c"]
-    assert said == "2 of 3 references have a decoded file; the others are left out"
+    assert said == ["2 of 3 references have a decoded file; left out: b"]
     assert kept.revision == ref.revision
 
 
 def test_where_none_or_all_have_one_nothing_is_left_out(tmp_path: Path) -> None:
     ref = load_dataset(_write(tmp_path / "ref", "a.wav", "b.wav"))
-    assert remarks.with_files(ref, Folder(str(_write(tmp_path / "none", "x.wav")))) == (ref, "")
-    assert remarks.with_files(ref, Folder(str(_write(tmp_path / "all", "a.wav", "b.wav")))) == (ref, "")
+    assert remarks.with_files(ref, [Folder(str(_write(tmp_path / "none", "x.wav")))]) == (ref, [])
+    assert remarks.with_files(ref, [Folder(str(_write(tmp_path / "all", "a.wav", "b.wav")))]) == (ref, [])
 
 
 def test_several_files_of_one_name_are_a_failure_with_a_reason_and_no_absence(tmp_path: Path) -> None:
     ref = load_dataset(_write(tmp_path / "ref", "a.wav", "b.wav"))
-    kept, said = remarks.with_files(ref, Folder(str(_write(tmp_path / "deg", "a.wav", "a.flac"))))
+    kept, said = remarks.with_files(ref, [Folder(str(_write(tmp_path / "deg", "a.wav", "a.flac")))])
     assert [item.id for item in kept.utterances] == ["a"]
-    assert said.startswith("1 of 2 references")
+    assert said[0].startswith("1 of 2 references")
 
 
 def test_score_says_how_many_are_left_out_and_strict_counts_them(
@@ -62,7 +62,7 @@ def test_score_says_how_many_are_left_out_and_strict_counts_them(
     arguments += ["--executor", "serial", "--out", str(tmp_path / "out")]
     assert status_of(arguments) == 0
     said = capsys.readouterr().err
-    assert "codecbench: 1 of 2 references have a decoded file; the others are left out" in said
+    assert "codecbench: 1 of 2 references have a decoded file; left out: b" in said
     assert len((tmp_path / "out" / "records.jsonl").read_text().splitlines()) == 1
     assert status_of([*arguments, "--strict"]) == 1
 

@@ -43,8 +43,8 @@ class Difference(Metric):
         return float(np.abs(ref - deg).max())
 
 
-def _score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float, str]:
-    return metric.score(ref, deg), ""
+def _score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float, str, float]:
+    return metric.score(ref, deg), "", 1.0
 
 
 def _record() -> dict[str, dict[str, object]]:
@@ -93,7 +93,7 @@ def test_a_score_without_a_lag_is_missing_with_the_reason_and_the_raw_one_stands
 
 def test_what_lies_in_time_is_scored_once(wave: Wave, pair) -> None:
     record = _record()
-    score_raw(Difference(), pair(wave), record, lambda *_: (None, "it is Sunday"))
+    score_raw(Difference(), pair(wave), record, lambda *_: (None, "it is Sunday", 1.0))
     score_aligned(Difference(), Delay(0), None, record, _score)
     assert record["scores"]["difference"] is None
     assert record["reasons"] == {"difference": "it is Sunday"}

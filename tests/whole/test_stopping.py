@@ -192,5 +192,5 @@ def test_what_takes_too_much_memory_costs_its_cell_only(cli, folder: Path, tmp_p
 
 def test_memory_is_bounded_only_where_a_worker_can_be_ended(cli, folder: Path) -> None:
     answer = cli("run", "--data", folder, "--codecs", "fake", "--memory", 1, "--executor", "serial")
-    assert answer.status == 1
-    assert "--memory needs --executor processes, which can end a worker; serial cannot" in answer.err
+    assert answer.status == 2
+    assert "--memory needs --executor processes or dask, which can end a worker" in answer.err
