@@ -253,6 +253,6 @@ def test_a_library_without_the_class_is_named(monkeypatch, places):
     with pytest.raises(Unavailable, match=r"transformers 4\.0\.0 has no notthere model; update transformers"):
         adapter.HubCodec(model).check()
     with pytest.raises(
-        Unavailable, match=r"package nothing_here is not installed; run: pip install 'codecbench\[hub\]'"
+        Unavailable, match=r"package nothing_here is not installed; run: pip install 'transformers>=5'"
     ):
         adapter.HubCodec(replace(DAC, package="nothing_here", original="")).check()
