@@ -104,7 +104,8 @@ def test_conformance_case_ca01(mapping, expected):
         assert hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == blob
         wave, rate_hz = soundfile.read(io.BytesIO(content), dtype="float32")
         waves.append(wave.tobytes())
-    opinion = wrapper._compare(*waves, rate_hz)
+    ref, deg = waves
+    opinion = wrapper._compare(wrapper.Reference(ref, rate_hz), deg)
     assert getattr(opinion, mapping) == pytest.approx(expected, abs=1e-4)
 
 
@@ -145,6 +146,22 @@ def test_aligns_by_itself():
         assert metric(ref, delayed(ref, 100.0)) == pytest.approx(metric(ref, ref), abs=0.2)
 
 
+@pytest.mark.parametrize("seconds", [1.5, 4.0])
+def test_scores_are_those_of_the_package_to_the_last_bit(seconds):
+    """The reference's side is computed once, for whatever degraded waves come, and changes nothing."""
+    from visqol import VisqolApi
+
+    wrapper._engine()  # corrects the package's envelope
+    package = VisqolApi()
+    package.create(mode="speech", use_lattice_model=False)
+    ref = speech_like(seconds)
+    metric = VisqolPolynomial(max_seconds=2 * seconds)
+    nearly = np.nextafter(ref, np.float32(1.0))
+    for deg in (ref, nearly, with_noise(ref), band_limited(ref), delayed(ref, 20.0), ref[::-1].copy(), -ref):
+        waves = (ref.astype(np.float64), deg.astype(np.float64))
+        assert metric._score_part(ref, deg) == package.measure_from_arrays(*waves, sample_rate=16_000).moslqo
+
+
 def test_is_repeatable():
     ref = speech_like(1.5)
     deg = band_limited(ref)
@@ -176,7 +193,7 @@ def test_a_number_that_is_none_is_a_reason(monkeypatch):
 
 def test_no_speech_is_a_reason(monkeypatch):
     class Silent:
-        def measure_from_arrays(self, *_, **__):
+        def run_from_signals(self, *_, **__):
             raise IndexError
 
     monkeypatch.setattr(wrapper, "_engine", Silent)
