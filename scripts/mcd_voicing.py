@@ -20,6 +20,7 @@ import numpy.typing as npt
 from codecbench import audio
 from codecbench.codec import Wave
 from codecbench.metrics.mcd import MelCepstralDistortion, distances
+from codecbench.metrics.world import fundamental
 from codecbench.store.layout import AUDIO
 
 METRIC = MelCepstralDistortion()
@@ -28,11 +29,8 @@ NOISE_SECONDS = 20
 
 def voiced(wave: Wave) -> npt.NDArray[np.bool_]:
     """Say which frames have a fundamental frequency, by the tracker that MCD uses, bool [T]."""
-    import pyworld
-
-    samples = wave.astype(np.float64)
-    rough, times = pyworld.dio(samples, METRIC.sample_rate_hz, frame_period=METRIC.frame_ms)
-    return np.asarray(pyworld.stonemask(samples, rough, times, METRIC.sample_rate_hz) > 0.0)
+    f0, _ = fundamental(wave.astype(np.float64), METRIC.sample_rate_hz, METRIC.frame_ms)
+    return np.asarray(f0 > 0.0)
 
 
 def parts(ref: Wave, deg: Wave) -> tuple[float, float, float]:

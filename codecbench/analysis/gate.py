@@ -115,8 +115,7 @@ def gate(
     )
     checks = []
     for (pair, name, entry), found_so in zip(scored, verdicts, strict=True):
-        both = pair.a[name].notna().to_numpy() & pair.b[name].notna().to_numpy()
-        was, now_is = (float(part[name][both].mean()) for part in (pair.a, pair.b))
+        was, now_is = pair.means(name)
         checks.append(
             Check(
                 name, entry["unit"], pair.a_label, pair.b_label, found_so.verdict, was, now_is, found_so.gain,
@@ -157,7 +156,7 @@ def read_margins(path: Path) -> dict[str, float]:
 
 
 def _gains(pair: Pair, metric: str, entry: Mapping[str, Any]) -> NDArray[np.float64]:
-    new, base = (part[metric].to_numpy(dtype=np.float64) for part in (pair.b, pair.a))
+    base, new = pair.scores(metric)
     difference: NDArray[np.float64] = new - base
     return difference if entry["higher_is_better"] else -difference
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from codecbench.analysis.paired import compare, flips_for, holm
 from codecbench.analysis.systems import Pair, System, check_comparable, pairs, shared_metrics
 from codecbench.errors import InvalidInput
@@ -50,13 +52,13 @@ def paired_table(systems: Sequence[System], metrics: Sequence[str] = (), seed: i
     flips = flips_for(len(found) * len(chosen))
     rows = []
     for pair, metric, entry in _each(systems[0], found, chosen):
-        a, b = (part[metric].to_numpy(dtype=float) for part in (pair.a, pair.b))
+        a, b = pair.scores(metric)
         result = compare(b, a, pair.speakers, flips=flips, seed=seed)
-        both = pair.a[metric].notna().to_numpy() & pair.b[metric].notna().to_numpy()
+        mean_a, mean_b = pair.means(metric)
         rows.append({
             "metric": metric, "unit": entry["unit"], "a": pair.a_label, "b": pair.b_label, "n": result.n,
-            "speakers": result.clusters, "mean_a": a[both].mean() if result.n else float("nan"),
-            "mean_b": b[both].mean() if result.n else float("nan"), "difference": result.difference,
+            "speakers": result.clusters, "mean_a": mean_a,
+            "mean_b": mean_b, "difference": result.difference,
             "low": result.low, "high": result.high, "p_value": result.p_value,
             "higher_is_better": bool(entry["higher_is_better"]),
         })  # fmt: skip
@@ -75,7 +77,7 @@ def utterance_differences(systems: Sequence[System], metrics: Sequence[str] = ()
         pd.DataFrame({
             "metric": metric, "unit": entry["unit"], "a": pair.a_label, "b": pair.b_label,
             "utterance": pair.a.index, "speaker": pair.speakers,
-            "difference": pair.b[metric].to_numpy(dtype=float) - pair.a[metric].to_numpy(dtype=float),
+            "difference": np.subtract(*reversed(pair.scores(metric))),
         })
         for pair, metric, entry in _each(systems[0], found, shared_metrics(systems, metrics))
     ]  # fmt: skip

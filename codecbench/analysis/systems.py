@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Strings = NDArray[np.str_]
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,17 @@ class Pair:
     a: pd.DataFrame
     b: pd.DataFrame
     speakers: Strings
+
+    def scores(self, metric: str) -> tuple[Scores, Scores]:
+        """Return a metric's scores of both, float64 [N], NaN where one is missing."""
+        a, b = (part[metric].to_numpy(dtype=np.float64) for part in (self.a, self.b))
+        return a, b
+
+    def means(self, metric: str) -> tuple[float, float]:
+        """Return the means of both over the utterances that both scored; NaN where there is none."""
+        a, b = self.scores(metric)
+        both = ~(np.isnan(a) | np.isnan(b))
+        return (float(a[both].mean()), float(b[both].mean())) if both.any() else (np.nan, np.nan)
 
 
 def read_system(text: str) -> System:

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
-from codecbench.metric import Golden, Metric
-from codecbench.metrics.shipped import Shipped, need, session
+from codecbench.metric import Golden
+from codecbench.metrics.predicted import PredictedOpinion
+from codecbench.metrics.shipped import Shipped, session
 
 MODEL = Shipped(
     "speechmos",
@@ -42,18 +43,12 @@ POLYNOMIALS = {
 
 
 @dataclass(frozen=True)
-class Dnsmos(Metric):
+class Dnsmos(PredictedOpinion):
     """DNSMOS overall quality (OVRL) of the decoded speech."""
 
     name: ClassVar[str] = "dnsmos"
     label: ClassVar[str] = "DNSMOS OVRL"
-    unit: ClassVar[str] = "MOS"
-    higher_is_better: ClassVar[bool] = True
-    sample_rate_hz: ClassVar[int] = 16_000
-    value_range: ClassVar[tuple[float, float]] = (1.0, 5.0)
-    library: ClassVar[str] = "speechmos-0.0.1.1"
-    distributions: ClassVar[tuple[str, ...]] = ("speechmos", "onnxruntime")
-    minimum_seconds: ClassVar[float] = 0.5
+    network: ClassVar[Shipped] = MODEL
     citation: ClassVar[str] = "Reddy et al., ICASSP 2022"
     bibtex: ClassVar[str] = """\
 @inproceedings{reddy2022dnsmos,
@@ -68,15 +63,6 @@ class Dnsmos(Metric):
 
     scale: str = "ovrl"
     model: str = MODEL.id
-
-    def check(self) -> None:
-        """Raise Unavailable if the model or what runs it is missing."""
-        need("onnxruntime")
-        MODEL.find()
-
-    def open(self) -> None:
-        """Load the model."""
-        session(MODEL)
 
     def score(self, ref: Wave, deg: Wave) -> float:
         """Return the opinion predicted of decoded speech.  deg: float32 [T] at 16 kHz; ref is not used."""

@@ -23,6 +23,7 @@ from codecbench.codec import Wave
 from codecbench.errors import InvalidInput, Unscorable
 from codecbench.metric import Golden, Metric
 from codecbench.metrics.shipped import Shipped, need
+from codecbench.metrics.world import fundamental
 
 MODEL = Shipped("swift_f0", "model.onnx", "6385e8c2ebc3872e82c9ff5946228de44cd3be77a750ea53698b7dbfe94b0a22")
 RATE_HZ, FRAME_MS = 16_000, 16.0
@@ -119,11 +120,8 @@ def _swift(samples: bytes, low_hz: float, high_hz: float, confidence: float) -> 
 
 @lru_cache(maxsize=8)
 def _world(samples: bytes, low_hz: float, high_hz: float) -> NDArray[np.float64]:
-    import pyworld
-
     wave = np.frombuffer(samples, dtype=np.float32).astype(np.float64)
-    rough, times = pyworld.dio(wave, RATE_HZ, low_hz, high_hz, frame_period=FRAME_MS)
-    f0 = pyworld.stonemask(wave, rough, times, RATE_HZ)
+    f0, _ = fundamental(wave, RATE_HZ, FRAME_MS, low_hz, high_hz)
     return np.asarray(f0[: max(1, wave.size * 1000 // round(RATE_HZ * FRAME_MS))], dtype=np.float64)
 
 

@@ -28,6 +28,7 @@ from codecbench.codec import Wave
 from codecbench.errors import Unscorable
 from codecbench.metric import Golden, Metric
 from codecbench.metrics.parts import mean_over, split
+from codecbench.metrics.world import fundamental
 
 Frames = NDArray[np.float64]
 """Mel-cepstra without c0, float64 [T, order]."""
@@ -195,8 +196,7 @@ def _mel_cepstra(samples: bytes, recipe: Recipe) -> Frames:
     import pyworld
 
     wave = np.frombuffer(samples, dtype=np.float32).astype(np.float64)
-    rough, times = pyworld.dio(wave, recipe.rate_hz, frame_period=recipe.frame_ms)
-    f0 = pyworld.stonemask(wave, rough, times, recipe.rate_hz)
+    f0, times = fundamental(wave, recipe.rate_hz, recipe.frame_ms)
     power = pyworld.cheaptrick(wave, f0, times, recipe.rate_hz)
     peak = power.max(axis=1, keepdims=True)
     if not (np.isfinite(peak).all() and (peak > 0.0).all()):

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
-from codecbench.metric import Golden, Metric
-from codecbench.metrics.shipped import Shipped, need, session
+from codecbench.metric import Golden
+from codecbench.metrics.predicted import PredictedOpinion
+from codecbench.metrics.shipped import Shipped, session
 
 MODEL = Shipped(
     "speechmos",
@@ -33,18 +34,12 @@ FLOOR_NEPER = -12.0 * math.log(10.0)
 
 
 @dataclass(frozen=True)
-class Plcmos(Metric):
+class Plcmos(PredictedOpinion):
     """PLCMOS of the decoded speech: does it sound as if packets were lost?"""
 
     name: ClassVar[str] = "plcmos"
     label: ClassVar[str] = "PLCMOS"
-    unit: ClassVar[str] = "MOS"
-    higher_is_better: ClassVar[bool] = True
-    sample_rate_hz: ClassVar[int] = 16_000
-    value_range: ClassVar[tuple[float, float]] = (1.0, 5.0)
-    library: ClassVar[str] = "speechmos-0.0.1.1"
-    distributions: ClassVar[tuple[str, ...]] = ("speechmos", "onnxruntime")
-    minimum_seconds: ClassVar[float] = 0.5
+    network: ClassVar[Shipped] = MODEL
     citation: ClassVar[str] = "Diener et al., Interspeech 2023"
     bibtex: ClassVar[str] = """\
 @inproceedings{diener2023plcmos,
@@ -61,15 +56,6 @@ class Plcmos(Metric):
     raters: int = 15
     seed: int = 0
     model: str = MODEL.id
-
-    def check(self) -> None:
-        """Raise Unavailable if the model or what runs it is missing."""
-        need("onnxruntime")
-        MODEL.find()
-
-    def open(self) -> None:
-        """Load the model."""
-        session(MODEL)
 
     def score(self, ref: Wave, deg: Wave) -> float:
         """Return the opinion predicted of decoded speech.  deg: float32 [T] at 16 kHz; ref is not used."""

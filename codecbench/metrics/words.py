@@ -115,16 +115,7 @@ class CharacterError(WordError):
 
     name: ClassVar[str] = "dcer"
     label: ClassVar[str] = "dCER"
-    golden: ClassVar[Golden | None] = Golden(
-        # A clear recording stays understood: at most a tenth of it is heard otherwise.
-        identity=0.0,
-        noise=0.0,
-        band=0.0,
-        tolerance=10.0,
-        symmetric=True,
-        delay=(0.0, 40.0),
-        recorded=True,
-    )
+    golden: ClassVar[Golden | None] = WordError.golden
 
     def tokens(self, wave: Wave) -> Sequence[str]:
         """Return what errors are counted in: the characters of the words, one space between these."""

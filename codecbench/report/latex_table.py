@@ -14,7 +14,7 @@ from dataclasses import replace
 from codecbench.report.latex_text import SIGN, SIGN_MEANS
 from codecbench.report.latex_text import escape as escape_latex
 from codecbench.report.table import BEST, SECOND, SHORT, Column, Entry, PaperTable, Row
-from codecbench.report.table_formats import caption, head, limits, marked, unit_of
+from codecbench.report.table_formats import caption, head, limits, marked, shown_unit
 
 CONSTANT = ("n", "failures")
 """Columns that the caption tells where all rows agree."""
@@ -58,7 +58,7 @@ def _label(dataset: str) -> str:
 
 def _head(column: Column) -> str:
     """Return a heading; a score's unit stands below, since a line has no room for both."""
-    unit = unit_of(column)
+    unit = shown_unit(column.unit)
     if not unit:
         return escape_latex(head(column))
     above = escape_latex(head(replace(column, unit="")))

@@ -10,8 +10,8 @@ import pandas as pd
 
 from codecbench.analysis.leaderboard import Across, Board, Entrant, Scored
 from codecbench.report.page import render
-from codecbench.report.table import MISSING, fixed
-from codecbench.report.table_formats import between, escape_markdown
+from codecbench.report.table import MISSING, arrow, fixed
+from codecbench.report.table_formats import between, escape_markdown, heading, table_lines
 from codecbench.text import csv_safe
 
 TEMPLATE = "leaderboard.html"
@@ -25,8 +25,9 @@ def html(found: Sequence[Board], tables: Sequence[Across]) -> str:
         "digits": digits,
         "value": value,
         "fixed": fixed,
+        "arrow": arrow,
+        "between": between,
     }
-    context["between"] = between
     return render(context, TEMPLATE, ("leaderboard.js",))
 
 
@@ -89,12 +90,9 @@ def digits(column: Scored) -> int:
 
 
 def _head(column: Scored) -> str:
-    arrow = {True: " \N{UPWARDS ARROW}", False: " \N{DOWNWARDS ARROW}", None: ""}[column.higher_is_better]
-    unit = f" ({column.unit})" if column.unit and column.unit != "MOS-LQO" else ""
-    return f"{column.head}{unit}{arrow}"
+    return heading(column.head, column.unit, arrow(column.higher_is_better))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [[escape_markdown(cell) for cell in cells] for cells in (heads, *rows)]
-    lines.insert(1, [":--", *["--:"] * (len(heads) - 1)])
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    escaped = [[escape_markdown(cell) for cell in cells] for cells in (heads, *rows)]
+    return table_lines(escaped[0], [":--", *["--:"] * (len(heads) - 1)], escaped[1:])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codecbench.report.style import MUTED, PAGE_INCHES, Mark, canvas
+from codecbench.report.table import arrow
+from codecbench.report.table_formats import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,9 +44,8 @@ def grid(count: int, height: float, width: float) -> tuple[Figure, list[Axes]]:
 
 def name_axis(axis: Axes, metric: Mapping[str, Any], vertical: bool = True) -> None:
     """Label an axis with the metric's name, unit and better side."""
-    arrow = "\N{UPWARDS ARROW}" if metric["higher_is_better"] else "\N{DOWNWARDS ARROW}"
-    unit = f" ({metric['unit']})" if metric["unit"] and metric["unit"] != "MOS-LQO" else ""
-    (axis.set_ylabel if vertical else axis.set_xlabel)(f"{metric['label']}{unit} {arrow}")
+    text = heading(metric["label"], metric["unit"], arrow(metric["higher_is_better"]))
+    (axis.set_ylabel if vertical else axis.set_xlabel)(text)
 
 
 def log_axis(axis: Axes, values: list[float], places: Sequence[Sequence[float]], label: str) -> None:

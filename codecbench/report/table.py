@@ -18,6 +18,11 @@ SHORT = "\N{DAGGER}"
 """Beside a mean over fewer utterances than the run has."""
 
 
+def arrow(higher_is_better: bool | None) -> str:
+    """Return the arrow that points to the better side, empty where there is none."""
+    return {True: "\N{UPWARDS ARROW}", False: "\N{DOWNWARDS ARROW}", None: ""}[higher_is_better]
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: key, printed head, unit, and for a metric which direction is better."""
@@ -32,9 +37,7 @@ class Column:
     @property
     def arrow(self) -> str:
         """Return the arrow that points to the better side, empty where there is none."""
-        if self.higher_is_better is None:
-            return ""
-        return "\N{UPWARDS ARROW}" if self.higher_is_better else "\N{DOWNWARDS ARROW}"
+        return arrow(self.higher_is_better)
 
 
 @dataclass(frozen=True)

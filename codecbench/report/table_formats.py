@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
@@ -28,8 +28,8 @@ def markdown(table: PaperTable, *, interval: bool = True) -> str:
             [_cell(row, column, interval, marked(row, table)) for column in table.columns]
             for row in section.rows
         ]
-        lines = [f"| {' | '.join(cells)} |" for cells in (heads, rule, *body)]
-        parts.append(f"### {section.label[0].upper()}{section.label[1:]}\n\n" + "\n".join(lines) + "\n")
+        lines = table_lines(heads, rule, body)
+        parts.append(f"### {section.label[0].upper()}{section.label[1:]}\n\n{lines}")
     return "\n".join(parts) + f"\n{escape_markdown(caption(table, interval=interval))}\n"
 
 
@@ -80,11 +80,14 @@ def csv(table: PaperTable) -> str:
 def markdown_rows(rows: pd.DataFrame) -> str:
     """Return a plain table as GitHub Markdown, numbers to four digits, a dash where one is missing."""
     numeric = [pd.api.types.is_numeric_dtype(rows[name]) for name in rows.columns]
-    lines = [[escape_markdown(str(name)) for name in rows.columns]]
-    lines.append(["--:" if number else ":--" for number in numeric])
-    for row in rows.itertuples(index=False):
-        lines.append([_plain_cell(value) for value in row])
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    heads = [escape_markdown(str(name)) for name in rows.columns]
+    body = [[_plain_cell(value) for value in row] for row in rows.itertuples(index=False)]
+    return table_lines(heads, ["--:" if number else ":--" for number in numeric], body)
+
+
+def table_lines(heads: Sequence[str], rule: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown of cells that are Markdown already; ``rule`` aligns the columns."""
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (heads, rule, *body))
 
 
 def _plain_cell(value: object) -> str:
@@ -102,13 +105,18 @@ def escape_markdown(text: str) -> str:
 
 def head(column: Column) -> str:
     """Return a column's heading with its unit and the arrow to the better side."""
-    unit = f" ({unit_of(column)})" if unit_of(column) else ""
-    return f"{column.head}{unit}{' ' + column.arrow if column.arrow else ''}"
+    return heading(column.head, column.unit, column.arrow)
 
 
-def unit_of(column: Column) -> str:
+def heading(label: str, unit: str, arrow: str) -> str:
+    """Return a heading of its parts; scores of opinion go without a unit."""
+    shown = shown_unit(unit)
+    return f"{label}{f' ({shown})' if shown else ''}{' ' + arrow if arrow else ''}"
+
+
+def shown_unit(unit: str) -> str:
     """Return the unit to print; scores of opinion go without."""
-    return "" if column.unit == "MOS-LQO" else column.unit
+    return "" if unit == "MOS-LQO" else unit
 
 
 def marked(row: Row, table: PaperTable) -> frozenset[str]:
