@@ -15,8 +15,6 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import pooch
-
 from codecbench.errors import Unavailable
 
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
@@ -51,6 +49,8 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     candidates = [Path(chosen)] if chosen else []
+    import pooch  # only where numba is used; it takes as long as the rest of the list of codecs
+
     candidates.append(Path(pooch.os_cache("codecbench")) / "numba")
     for candidate in candidates:
         if _writable(candidate):

@@ -18,15 +18,12 @@ from codecbench.codec import Codec, CodecInfo, DecodedFiles, OperatingPoint
 from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable, told
 from codecbench.guard import guarded
 from codecbench.metric import Golden, Metric
+from codecbench.names import NAME, WHAT_A_NAME_IS
 from codecbench.plain import flag, kind, number, shown, whole
 from codecbench.text import one_line
 
 T = TypeVar("T")
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Names of plugins and points: they stand in command lines (``NAME:FILE@POINT+POINT``) and in paths."""
-
-WHAT_A_NAME_IS = "letters, digits, '.', '_' and '-', at most 64, a letter or digit first"
 RATES_HZ = (1_000, 384_000)
 
 _TEXTS = ("description", "version", "licence", "weights_licence", "kind", "citation", "url")

@@ -22,8 +22,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from codecbench.errors import CodecBenchError, PluginStopped, StorageError, told
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
@@ -153,20 +151,26 @@ def _keep_signals() -> Callable[[], None]:
 
 
 def _keep_numpy() -> Callable[[], None]:
-    before = np.geterr()
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "random"):  # half imported
+        return lambda: None
+    before = numpy.geterr()
 
     def back() -> None:
-        np.seterr(**before)
+        numpy.seterr(**before)
 
     return back
 
 
 def _keep_random() -> Callable[[], None]:
-    ours, numpys = random.getstate(), np.random.get_state()
+    numpy = sys.modules.get("numpy")
+    generators: Any = getattr(numpy, "random", None)
+    ours, numpys = random.getstate(), generators and generators.get_state()
 
     def back() -> None:
         random.setstate(ours)
-        np.random.set_state(numpys)
+        if generators:
+            generators.set_state(numpys)
 
     return back
 
