@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from codecbench.errors import Unavailable
+from codecbench.files import user_cache
 
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 THREADS_VARIABLE = "NUMBA_NUM_THREADS"
@@ -49,9 +50,7 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     candidates = [Path(chosen)] if chosen else []
-    import pooch  # only where numba is used; it takes as long as the rest of the list of codecs
-
-    candidates.append(Path(pooch.os_cache("codecbench")) / "numba")
+    candidates.append(user_cache() / "numba")
     for candidate in candidates:
         if _writable(candidate):
             return candidate.resolve()

@@ -152,7 +152,7 @@ def _keep_signals() -> Callable[[], None]:
 
 def _keep_numpy() -> Callable[[], None]:
     numpy = sys.modules.get("numpy")
-    if numpy is None or not hasattr(numpy, "random"):  # half imported
+    if numpy is None or not hasattr(numpy, "seterr"):  # half imported
         return lambda: None
     before = numpy.geterr()
 
@@ -162,15 +162,22 @@ def _keep_numpy() -> Callable[[], None]:
     return back
 
 
+def _numpys_generator() -> Any:
+    """Return numpy's module with its global generator, which numpy imports when it is asked for."""
+    found = sys.modules.get("numpy.random")
+    return found if hasattr(found, "set_state") else None
+
+
 def _keep_random() -> Callable[[], None]:
-    numpy = sys.modules.get("numpy")
-    generators: Any = getattr(numpy, "random", None)
-    ours, numpys = random.getstate(), generators and generators.get_state()
+    ours, generator = random.getstate(), _numpys_generator()
+    numpys = generator and generator.get_state()
 
     def back() -> None:
         random.setstate(ours)
-        if generators:
-            generators.set_state(numpys)
+        if generator:
+            generator.set_state(numpys)
+        elif imported := _numpys_generator():
+            imported.seed()  # as the import itself did
 
     return back
 

@@ -138,14 +138,16 @@ def _takes_argument(factory: Callable[..., Any]) -> bool:
 def _only(points: tuple[EntryPoint, ...], kind: str) -> EntryPoint:
     """Return the one entry point of a name; the suite's own cannot be taken, others must not collide."""
     name = points[0].name
+    if not NAME.fullmatch(name):
+        raise ContractBroken(f"{kind} {name!r}: a name is {WHAT_A_NAME_IS}")
+    if len(points) == 1:
+        return points[0]  # whose it is need not be read
     own = [point for point in points if _package(point) == "codecbench"]
     if not own and len({point.value for point in points}) > 1:
         packages = " and ".join(sorted(f"{point.value} of {_package(point)}" for point in points))
         raise ContractBroken(
             f"{kind} {name!r}: two packages register this name ({packages})", "uninstall one of them"
         )
-    if not NAME.fullmatch(name):
-        raise ContractBroken(f"{kind} {name!r}: a name is {WHAT_A_NAME_IS}")
     return (own or points)[0]
 
 
@@ -153,10 +155,14 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else "an unknown package"
 
 
+_installed = cache(entry_points)
+"""The entry points of all installed packages, which are read once for all groups."""
+
+
 @cache
 def _table(group: str) -> dict[str, tuple[EntryPoint, ...]]:
     """Return all entry points of a group by name."""
     table: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=group):
+    for point in _installed().select(group=group):
         table[point.name] = (*table.get(point.name, ()), point)
     return table

@@ -51,7 +51,8 @@ COMMANDS = {
     ),
     "table": Lazy(
         "codecbench.cli.table:table",
-        "Print the table of a stored run; as text and JSON, of the whole run, also write it to RUN/table.csv.",
+        "Print the table of a stored run; as text and JSON, of the whole run, also write it to"
+        " RUN/table.csv.",
     ),
     "compare": Lazy(
         "codecbench.cli.compare:compare",
