@@ -131,7 +131,7 @@ class Commands(click.Group):
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command where one is unknown."""
-        if args and not args[0].startswith("-") and args[0] not in self.list_commands(context):
+        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
             context.fail(registry.unknown("command", args[0], self.list_commands(context)))
         return super().resolve_command(context, args)
 
