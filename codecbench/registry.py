@@ -155,18 +155,10 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else "an unknown package"
 
 
+@cache
 def _table(group: str) -> dict[str, tuple[EntryPoint, ...]]:
     """Return all entry points of a group by name."""
-    return _tables().get(group, {})
-
-
-@cache
-def _tables() -> dict[str, dict[str, tuple[EntryPoint, ...]]]:
-    """Return the entry points of all groups by name, from one look at what is installed."""
-    tables: dict[str, dict[str, tuple[EntryPoint, ...]]] = {}
-    installed = entry_points()
-    for group in (CODECS, METRICS, DATASETS, COMMANDS):
-        table = tables.setdefault(group, {})
-        for point in installed.select(group=group):
-            table[point.name] = (*table.get(point.name, ()), point)
-    return tables
+    table: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=group):
+        table[point.name] = (*table.get(point.name, ()), point)
+    return table

@@ -70,14 +70,14 @@ def test_a_name_registered_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         EntryPoint("other", "builtins:dict", registry.CODECS),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: points)
-    registry._tables.cache_clear()
+    registry._table.cache_clear()
     try:
         assert registry.names(registry.CODECS) == ["other", "twice"]
         assert registry.load(registry.CODECS, "other") is dict
         with pytest.raises(ContractBroken, match=r"'twice': two packages register this name \(one:Twice of"):
             registry.load(registry.CODECS, "twice")
     finally:
-        registry._tables.cache_clear()
+        registry._table.cache_clear()
 
 
 def test_an_argument_for_a_codec_without_one_is_refused() -> None:
