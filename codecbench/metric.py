@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -26,6 +27,9 @@ PREPARED_SAMPLES = 4_000_000
 """References kept by `Metric.prepared`, in samples counted for each metric: four minutes at 16 kHz."""
 
 _prepared: OrderedDict[tuple[type, str, bytes], Any] = OrderedDict()
+
+NOT_RECIPE = {"recipe": False}
+"""Metadata of a field that is no part of the recipe: what `Metric.knowing` fills in for one utterance."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Golden:
 class Metric(ABC):
     """A full-reference speech quality metric.
 
-    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.  Waves
+    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`, unless
+    its metadata is `NOT_RECIPE`.  Waves
     come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
     run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
     """
@@ -90,10 +95,24 @@ class Metric(ABC):
 
     def signature(self) -> str:
         """Return e.g. ``pesq-wb|band:wb|fs:16000|resample:soxr-hq|lib:pesq-0.0.4|v:1``."""
-        recipe = [f"{item.name}:{getattr(self, item.name)}" for item in fields(self)]
+        recipe = [
+            f"{item.name}:{getattr(self, item.name)}"
+            for item in fields(self)
+            if item.metadata.get("recipe", True)
+        ]
         rate = [f"fs:{self.sample_rate_hz}", f"resample:{RESAMPLER}"]
         library = [f"lib:{self.library}"] if self.library else []
         return "|".join([self.name, *recipe, *rate, *library, f"v:{self.version}"])
+
+    def knowing(self, about: Mapping[str, str]) -> Metric:
+        """Return the metric for one utterance; itself unless overridden.
+
+        Parameters
+        ----------
+        about : Mapping[str, str]
+            What the set says of the utterance, by column of its manifest; ``text`` is what was said.
+        """
+        return self
 
     def __call__(self, ref: Wave, deg: Wave) -> float:
         """Validate one pair and score it.
@@ -149,10 +168,10 @@ class Metric(ABC):
     def prepared(self, ref: Wave) -> Any:
         """Return ``prepare(ref)``, made once for the codecs that are compared on this reference.
 
-        It is found by recipe and samples, so it is the same whoever asks; the newest ones, of at most
-        `PREPARED_SAMPLES` samples in all, are kept in the process.
+        It is found by recipe, what `knowing` filled in, and samples, so it is the same whoever asks; the
+        newest ones, of at most `PREPARED_SAMPLES` samples in all, are kept in the process.
         """
-        key = (type(self), self.signature(), ref.tobytes())
+        key = (type(self), f"{self.signature()} {self!r}", ref.tobytes())
         if key in _prepared:
             _prepared.move_to_end(key)
             return _prepared[key]

@@ -16,7 +16,7 @@ import pytest
 from codecbench import metric as metric_module
 from codecbench import registry
 from codecbench.errors import InvalidInput, Unavailable, Unscorable
-from codecbench.metric import Metric, level_dbfs
+from codecbench.metric import NOT_RECIPE, Metric, level_dbfs
 from codecbench.metrics import pesq, visqol
 from codecbench.testing.signals import band_limited, speech_like, with_noise
 
@@ -207,6 +207,7 @@ def test_a_reference_is_prepared_once_for_all_that_is_compared_with_it(monkeypat
         name, label, unit, higher_is_better = "energy", "Energy", "", False
         sample_rate_hz, value_range = 16_000, (0.0, 1.0)
         power: float = 2.0
+        about: str = dataclasses.field(default="", metadata=NOT_RECIPE)
 
         def prepare(self, ref):
             made.append(self.power)
@@ -217,10 +218,10 @@ def test_a_reference_is_prepared_once_for_all_that_is_compared_with_it(monkeypat
 
     ref = speech_like(1.0, seed=77)
     monkeypatch.setattr(metric_module, "_prepared", OrderedDict())
-    for metric in (Energy(), Energy(), Energy(power=3.0)):
+    for metric in (Energy(), Energy(), Energy(power=3.0), Energy(about="what was said")):
         assert metric(ref, ref) == 0.0
         assert metric(ref.copy(), np.float32(0.5) * ref) > 0.0
-    assert made.count(2.0) == 1 + 4
+    assert made.count(2.0) == 2 + 6
     assert made.count(3.0) == 1 + 2
 
 
