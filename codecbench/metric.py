@@ -60,6 +60,7 @@ class Metric(ABC):
     Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.  Waves
     come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
     run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
+    ``compares_waveforms`` marks a metric that tells nothing of vocoders, which make the phases anew.
     """
 
     name: ClassVar[str]
@@ -68,6 +69,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool]
     sample_rate_hz: ClassVar[int]
     value_range: ClassVar[tuple[float, float]]
+    compares_waveforms: ClassVar[bool] = False
     library: ClassVar[str] = ""
     distributions: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
