@@ -9,36 +9,40 @@ from __future__ import annotations
 
 import math
 import pickle
-import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
+from codecbench import checks
+from codecbench.checks import Wrong
 from codecbench.codec import Codec, CodecInfo, DecodedFiles, OperatingPoint
 from codecbench.errors import ContractBroken, InvalidInput, Unavailable, told
 from codecbench.guard import guarded
 from codecbench.metric import Golden, Metric
+from codecbench.names import NAME, WHAT_A_NAME_IS
 from codecbench.plain import flag, kind, number, shown
 from codecbench.text import one_line
-from codecbench.wanted import (
-    Wrong,
-    a_bibtex,
-    a_count,
-    a_flag,
-    a_not_negative,
-    a_positive,
-    a_rate,
-    a_text,
-    identical,
-    maybe,
-)
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Names of plugins and points: they stand in command lines (``NAME:FILE@POINT+POINT``) and in paths."""
-
-WHAT_A_NAME_IS = "letters, digits, '.', '_' and '-', at most 64, a letter or digit first"
+T = TypeVar("T")
 
 _TEXTS = ("description", "version", "licence", "weights_licence", "kind", "citation", "url")
 _METRIC_TEXTS = ("label", "unit", "library", "citation")
+_METRIC_NUMBERS = (
+    "value_range",
+    "higher_is_better",
+    "compares_waveforms",
+    "sample_rate_hz",
+    "version",
+    "minimum_seconds",
+)
+
+_DISTRIBUTIONS = {"distributions": "names of installed packages"}
+_CODEC_ATTRIBUTES = {"info": "a CodecInfo", "points": "a tuple of OperatingPoint", **_DISTRIBUTIONS}
+_METRIC_ATTRIBUTES = {
+    "name": "its name",
+    **dict.fromkeys((*_METRIC_TEXTS, "bibtex", *_METRIC_NUMBERS), "see codecbench/metric.py"),
+    **_DISTRIBUTIONS,
+}
 
 
 def codec(made: Any, name: str) -> Codec:
@@ -46,13 +50,13 @@ def codec(made: Any, name: str) -> Codec:
     if not isinstance(made, Codec):
         raise ContractBroken(f"codec {name!r}: the entry point made {kind(made)}, not a codecbench.Codec")
     with _told(f"codec {name!r}"):
-        info = _info(_attribute(made, "info", "a CodecInfo"), name)
-        _distributions(_attribute(made, "distributions", "names of installed packages"))
-        given = _attribute(made, "points", "a tuple of OperatingPoint")
-        points = _points(given, any_rate=isinstance(made, DecodedFiles))
-        if info is not made.info:
+        given = _attributes(made, _CODEC_ATTRIBUTES)
+        info = _info(given["info"], name)
+        _distributions(given["distributions"])
+        points = _points(given["points"], any_rate=isinstance(made, DecodedFiles))
+        if info is not given["info"]:
             _put(made, "info", info)
-        if points is not given:
+        if points is not given["points"]:
             _put(made, "points", points)
     return made
 
@@ -62,11 +66,12 @@ def metric(made: Any, name: str) -> Metric:
     if not isinstance(made, Metric):
         raise ContractBroken(f"metric {name!r}: the entry point made {kind(made)}, not a codecbench.Metric")
     with _told(f"metric {name!r}"):
-        _same_name(_attribute(made, "name", "its name"), name)
-        for field, value in _metric_fields(made).items():
-            if value is not getattr(made, field):
+        given = _attributes(made, _METRIC_ATTRIBUTES)
+        _same_name(given["name"], name)
+        for field, value in _metric_fields(given).items():
+            if value is not given[field]:
                 _put(made, field, value)
-        _distributions(_attribute(made, "distributions", "names of installed packages"))
+        _distributions(given["distributions"])
         golden = made.golden
         if golden is not None and not isinstance(golden, Golden):
             raise Wrong(f"golden is {kind(golden)}, not a codecbench.metric.Golden")
@@ -100,7 +105,7 @@ def signature(plugin: Codec | Metric) -> str:
     with _told(repr(name)):
         with guarded():
             found, again = plugin.signature(), plugin.signature()
-        if a_text(found, "signature()", least=1) != again:
+        if checks.text(found, "signature()", least=1) != again:
             raise Wrong(f"signature() gave {shown(found)}, then {shown(again)}; it must not change")
         return found
 
@@ -136,17 +141,17 @@ def _info(found: Any, name: str) -> CodecInfo:
     delay = found.algorithmic_delay_ms
     cast: dict[str, Any] = {
         "name": name,
-        **{field: a_text(getattr(found, field), f"info.{field}") for field in _TEXTS},
-        "sample_rate_hz": a_rate(found.sample_rate_hz, "info.sample_rate_hz"),
-        "frame_rate_hz": maybe(a_positive, found.frame_rate_hz, "info.frame_rate_hz"),
-        "algorithmic_delay_ms": maybe(a_not_negative, delay, "info.algorithmic_delay_ms"),
-        "causal": a_flag(found.causal, "info.causal"),
-        "keeps_waveform": a_flag(found.keeps_waveform, "info.keeps_waveform"),
-        "parameters": maybe(a_count, found.parameters, "info.parameters"),
-        "bandwidth_hz": maybe(a_count, found.bandwidth_hz, "info.bandwidth_hz"),
+        **{field: checks.text(getattr(found, field), f"info.{field}") for field in _TEXTS},
+        "sample_rate_hz": checks.rate(found.sample_rate_hz, "info.sample_rate_hz"),
+        "frame_rate_hz": checks.maybe(checks.positive, found.frame_rate_hz, "info.frame_rate_hz"),
+        "algorithmic_delay_ms": checks.maybe(checks.not_negative, delay, "info.algorithmic_delay_ms"),
+        "causal": checks.truth(found.causal, "info.causal"),
+        "keeps_waveform": checks.truth(found.keeps_waveform, "info.keeps_waveform"),
+        "parameters": checks.maybe(checks.count, found.parameters, "info.parameters"),
+        "bandwidth_hz": checks.maybe(checks.count, found.bandwidth_hz, "info.bandwidth_hz"),
     }
     plain = CodecInfo(**cast)
-    return found if type(found) is CodecInfo and identical(found, plain) else plain
+    return found if type(found) is CodecInfo and _identical(found, plain) else plain
 
 
 def _distributions(found: Any) -> None:
@@ -177,11 +182,11 @@ def _point(found: Any, *, any_rate: bool) -> OperatingPoint:
     if kbps is None or not (0 < kbps < math.inf or (any_rate and math.isnan(kbps))):
         raise Wrong(f"point {name!r} has nominal_kbps {shown(found.nominal_kbps)}, not kbit/s above 0")
     settings = _settings(found.settings, name)
-    default = a_flag(found.default, f"point {name!r}: default")
-    frame_rate = maybe(a_positive, found.frame_rate_hz, f"point {name!r}: frame_rate_hz")
+    default = checks.truth(found.default, f"point {name!r}: default")
+    frame_rate = checks.maybe(checks.positive, found.frame_rate_hz, f"point {name!r}: frame_rate_hz")
     plain = OperatingPoint(name, kbps, settings, default, frame_rate)
     as_given = all(value is found.settings[key] for key, value in settings.items())
-    return found if type(found) is OperatingPoint and as_given and identical(found, plain) else plain
+    return found if type(found) is OperatingPoint and as_given and _identical(found, plain) else plain
 
 
 def _settings(found: Any, name: str) -> dict[str, Any]:
@@ -204,11 +209,8 @@ def _setting(value: Any) -> Any:
     return number(value) if found is None else found
 
 
-def _metric_fields(made: Metric) -> dict[str, Any]:
-    def get(field: str) -> Any:
-        return _attribute(made, field, "see codecbench/metric.py")
-
-    low_high = get("value_range")
+def _metric_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    low_high = given["value_range"]
     if not isinstance(low_high, tuple | list) or len(low_high) != 2:
         raise Wrong(f"value_range is {kind(low_high)}, not the lowest and the highest score")
     low, high = (number(bound) for bound in low_high)
@@ -216,25 +218,30 @@ def _metric_fields(made: Metric) -> dict[str, Any]:
         raise Wrong(f"value_range ({shown(low_high[0])}, {shown(low_high[1])}) does not go from low to high")
     plain = isinstance(low_high, tuple) and all(type(bound) in (int, float) for bound in low_high)
     return {
-        **{field: a_text(get(field), field, least=field == "label") for field in _METRIC_TEXTS},
-        "bibtex": a_bibtex(get("bibtex")),
-        "higher_is_better": a_flag(get("higher_is_better"), "higher_is_better"),
-        "compares_waveforms": a_flag(get("compares_waveforms"), "compares_waveforms"),
-        "sample_rate_hz": a_rate(get("sample_rate_hz"), "sample_rate_hz"),
+        **{field: checks.text(given[field], field, least=field == "label") for field in _METRIC_TEXTS},
+        "bibtex": checks.bibtex(given["bibtex"]),
+        "higher_is_better": checks.truth(given["higher_is_better"], "higher_is_better"),
+        "compares_waveforms": checks.truth(given["compares_waveforms"], "compares_waveforms"),
+        "sample_rate_hz": checks.rate(given["sample_rate_hz"], "sample_rate_hz"),
         "value_range": low_high if plain else (low, high),
-        "version": a_count(get("version"), "version"),
-        "minimum_seconds": a_not_negative(get("minimum_seconds"), "minimum_seconds"),
+        "version": checks.count(given["version"], "version"),
+        "minimum_seconds": checks.not_negative(given["minimum_seconds"], "minimum_seconds"),
     }
 
 
-def _attribute(plugin: Any, name: str, wanted: str) -> Any:
+def _attributes(plugin: Any, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Read attributes, given by name with what each should be; a property is a plugin's code."""
+    found: dict[str, Any] = {}
+    name = ""
     try:
         with guarded():
-            return getattr(plugin, name)
+            for name in wanted:
+                found[name] = getattr(plugin, name)
     except AttributeError as error:
-        raise Wrong(f"{name} is missing ({wanted}; {told(error)})") from None
+        raise Wrong(f"{name} is missing ({wanted[name]}; {told(error)})") from None
     except Exception as error:
         raise Wrong(f"{name} cannot be read ({told(error)})") from None
+    return found
 
 
 def _put(plugin: Any, name: str, value: Any) -> None:
@@ -248,3 +255,9 @@ def _put(plugin: Any, name: str, value: Any) -> None:
 def _same_name(found: Any, name: str, what: str = "name") -> None:
     if type(found) is not str or found != name:
         raise Wrong(f"{what} is {shown(found)}, but the entry point is {name!r}; give both one name")
+
+
+def _identical(one: Any, other: Any) -> bool:
+    """Say whether two objects of a dataclass hold the same values of the same types."""
+    pairs = [(getattr(one, item.name), getattr(other, item.name)) for item in fields(one)]
+    return all(type(a) is type(b) and (a is b or a == b) for a, b in pairs)

@@ -1,11 +1,10 @@
-"""One value of a plugin, cast to Python's own type; `Wrong` says what is wrong with another."""
+"""Checks of values that a plugin gives of itself: each comes back as Python's own type, or raises `Wrong`."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from codecbench.errors import CodecBenchError
@@ -21,8 +20,8 @@ class Wrong(CodecBenchError):
     """What is wrong, still without whose."""
 
 
-def a_text(value: Any, what: str, least: int = 0) -> str:
-    """Return one line of printable text, of so many characters at least."""
+def text(value: Any, what: str, least: int = 0) -> str:
+    """Return one line of printable text, of ``least`` letters or more."""
     if not isinstance(value, str):
         raise Wrong(f"{what} is {kind(value)}, not text")
     if len(value) < least:
@@ -32,8 +31,8 @@ def a_text(value: Any, what: str, least: int = 0) -> str:
     return str(value)
 
 
-def a_bibtex(value: Any) -> str:
-    """Return a BibTeX entry, or nothing."""
+def bibtex(value: Any) -> str:
+    """Return an entry for a bibliography, or empty text."""
     if not isinstance(value, str):
         raise Wrong(f"bibtex is {kind(value)}, not text")
     for line in value.splitlines():
@@ -44,7 +43,7 @@ def a_bibtex(value: Any) -> str:
     return value
 
 
-def a_flag(value: Any, what: str) -> bool:
+def truth(value: Any, what: str) -> bool:
     """Return a truth value."""
     found = flag(value)
     if found is None:
@@ -52,7 +51,7 @@ def a_flag(value: Any, what: str) -> bool:
     return found
 
 
-def a_count(value: Any, what: str) -> int:
+def count(value: Any, what: str) -> int:
     """Return a whole number from 0."""
     found = whole(value)
     if found is None or found < 0:
@@ -60,8 +59,8 @@ def a_count(value: Any, what: str) -> int:
     return found
 
 
-def a_rate(value: Any, what: str) -> int:
-    """Return a sample rate in Hz, within `RATES_HZ`."""
+def rate(value: Any, what: str) -> int:
+    """Return a sample rate in Hz within `RATES_HZ`."""
     low, high = RATES_HZ
     found = whole(value)
     if found is None or not low <= found <= high:
@@ -69,7 +68,7 @@ def a_rate(value: Any, what: str) -> int:
     return found
 
 
-def a_positive(value: Any, what: str) -> float:
+def positive(value: Any, what: str) -> float:
     """Return a finite number above 0."""
     found = number(value)
     if found is None or not 0 < found < math.inf:
@@ -77,7 +76,7 @@ def a_positive(value: Any, what: str) -> float:
     return found
 
 
-def a_not_negative(value: Any, what: str) -> float:
+def not_negative(value: Any, what: str) -> float:
     """Return a finite number from 0."""
     found = number(value)
     if found is None or not 0 <= found < math.inf:
@@ -86,11 +85,5 @@ def a_not_negative(value: Any, what: str) -> float:
 
 
 def maybe(check: Callable[[Any, str], T], value: Any, what: str) -> T | None:
-    """Return None for None, else what the check returns."""
+    """Return None for None, else what the check makes of the value."""
     return None if value is None else check(value, what)
-
-
-def identical(one: Any, other: Any) -> bool:
-    """Say whether two objects of a dataclass hold the same values of the same types."""
-    pairs = [(getattr(one, item.name), getattr(other, item.name)) for item in fields(one)]
-    return all(type(a) is type(b) and (a is b or a == b) for a, b in pairs)
