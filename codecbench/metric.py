@@ -71,6 +71,7 @@ class Metric(ABC):
     its metadata is `NOT_RECIPE`.  Waves
     come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
     run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
+    ``compares_waveforms`` marks a metric that tells nothing of vocoders, which make the phases anew.
     """
 
     name: ClassVar[str]
@@ -79,6 +80,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool]
     sample_rate_hz: ClassVar[int]
     value_range: ClassVar[tuple[float, float]]
+    compares_waveforms: ClassVar[bool] = False
     library: ClassVar[str] = ""
     distributions: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1

@@ -50,12 +50,21 @@ def points(plan: Plan) -> list[str]:
         ("fake", {"kbps": [60, 66]}, ["fake@64"]),
         ("fake", {"kbps": [16, 64]}, ["fake@16", "fake@64"]),
         ("fake", {"kbps": [20], "tolerance": 0.2}, ["fake@16"]),
+        # One of the default ladder that is near enough goes before a nearer one that is not.
+        ("fake", {"kbps": [20], "tolerance": 0.6}, ["fake@32"]),
         # Explicit points stand whatever rate the others shall have.
         ("fake@64,fake-8k", {"kbps": [32]}, ["fake@64", "fake-8k@32"]),
     ],
 )
 def test_points(plan, codecs: str, options: dict, expected: list[str]) -> None:
     assert points(plan(codecs, **options)) == expected
+
+
+def test_it_is_told_which_points_stand_for_a_rate(plan) -> None:
+    taken = plan("fake,fake-8k", kbps=[32, 15.2]).taken
+    assert [(item.asked_kbps, str(item)) for item in taken] == [
+        (32, "fake@32"), (15.2, "fake@16 (+5.3%)"), (32, "fake-8k@32"),
+    ]  # fmt: skip
 
 
 def test_unmatched_codecs_are_named_with_their_nearest_rate(plan) -> None:
