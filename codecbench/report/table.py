@@ -98,8 +98,13 @@ FIXED = (
     Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second"),
     Column("tokens_s", "Tokens", "1/s", digits=0, note="tokens of all streams a second"),
     Column("bits_token", "Bits/token", digits=2, note="measured payload over tokens"),
+    Column("ngram_bits", "n-gram", "bits/token", digits=2, note="a bigram of the tokens on new speakers"),
     Column("codebooks", "Streams", digits=0, note="codebooks, or streams of tokens"),
     Column("codes_used", "Codes used", "%", digits=0, note="share of each stream's codes that occurs"),
+    Column(
+        "perplexity", "Perplexity", digits=0, note="codes a stream effectively uses, the mean over streams"
+    ),
+    Column("recoded_equal", "Stable", "%", digits=0, note="tokens that a second coding leaves as they are"),
     Column("causal", "Causal", note="whether the codec looks ahead of what it has heard"),
     Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec, millions"),
     Column("rtf", "RTF", digits=3, note="real-time factor, encoding plus decoding"),
@@ -199,7 +204,14 @@ def fixed(value: float, digits: int) -> str:
 
 def _plain(value: float, column: Column) -> str:
     text = fixed(value, column.digits)
-    whole = column.key not in {"payload_kbps", "declared_kbps", "entropy_kbps", "rtf", "bits_token"}
+    whole = column.key not in {
+        "payload_kbps",
+        "declared_kbps",
+        "entropy_kbps",
+        "rtf",
+        "bits_token",
+        "ngram_bits",
+    }
     return text.rstrip("0").rstrip(".") if whole and "." in text else text
 
 
