@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, product
 
 from codecbench import contract, registry
 from codecbench.codec import Codec, OperatingPoint
@@ -94,7 +94,8 @@ class Plan:
     """The cells of a run and what it had to leave out.
 
     Iteration goes codec by codec, so that workers hold few of them, and within a codec utterance by
-    utterance, so that the points share the loaded reference.
+    utterance, so that the points share the loaded reference.  With ``in_turns`` codecs take turns instead,
+    the first of one utterance being the last of the next, so that neither is timed on a warmer machine.
     """
 
     dataset: Dataset
@@ -102,18 +103,26 @@ class Plan:
     metrics: tuple[Metric, ...]
     left_out: tuple[LeftOut, ...] = ()
     """A metric among them stays in ``metrics``: its scores are missing, with the reason."""
+    in_turns: bool = False
 
     def __len__(self) -> int:
         return len(self.dataset.utterances) * sum(len(entry.points) for entry in self.contestants)
 
     def __iter__(self) -> Iterator[Cell]:
         digests = {item.id: sha256_or_unreadable(item.path) for item in self.dataset.utterances}
-        for entry in self.contestants:
-            for utterance in self.dataset.utterances:
-                for point in entry.points:
-                    digest = digests[utterance.id]
-                    key = _key(utterance.id, digest, entry.signature, point)
-                    yield Cell(key, utterance, digest, entry.label, entry.spec, entry.signature, point)
+        for entry, utterance in self._order():
+            for point in entry.points:
+                digest = digests[utterance.id]
+                key = _key(utterance.id, digest, entry.signature, point)
+                yield Cell(key, utterance, digest, entry.label, entry.spec, entry.signature, point)
+
+    def _order(self) -> Iterator[tuple[Contestant, Utterance]]:
+        if not self.in_turns:
+            yield from product(self.contestants, self.dataset.utterances)
+            return
+        for number, utterance in enumerate(self.dataset.utterances):
+            for entry in self.contestants[:: -1 if number % 2 else 1]:
+                yield entry, utterance
 
 
 def make_plan(
