@@ -15,6 +15,7 @@ from codecbench.text import names_in, one_line
 
 if TYPE_CHECKING:
     from codecbench.analysis.gate import Gate
+    from codecbench.analysis.systems import System
 
 FORMATS = ("text", "json", "md", "junit", "sarif")
 SHOWN = (
@@ -44,6 +45,12 @@ class DataError(click.ClickException):
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="BASE.json", help="Store BASE alone; NEW is not given."
 )
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write one offline page: the checks, and the ten utterances that changed most, with players.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 where nothing is worse but something is unsettled.")
 @click.option("--seed", default=0, show_default=True, help="Of sign patterns and bootstrap.")
 def gate(
@@ -54,6 +61,7 @@ def gate(
     kind: str,
     as_json: bool,
     save: Path | None,
+    page: Path | None,
     strict: bool,
     seed: int,
 ) -> int:
@@ -70,20 +78,33 @@ def gate(
         if save:
             _save(systems[0], save)
             return 0
-        found = _gate(systems, margins, names_in(metrics), seed)
+        found = _gate(systems, margins, names_in(metrics), seed, page)
     except CodecBenchError as error:
         raise DataError(str(error)) from error
     _print(found, "json" if as_json else kind, systems[1])
     return _status(found, strict)
 
 
-def _gate(systems: tuple[str, ...], margins: Path | None, metrics: list[str], seed: int) -> Gate:
+def _gate(
+    systems: tuple[str, ...], margins: Path | None, metrics: list[str], seed: int, page: Path | None
+) -> Gate:
     from codecbench.analysis import gate as gates
     from codecbench.analysis.systems import read_system
 
     own = gates.read_margins(margins) if margins else {}
     base, new = map(read_system, systems)
-    return gates.gate(base, new, gates.default_margins() | own, metrics, seed=seed, required=own)
+    found = gates.gate(base, new, gates.default_margins() | own, metrics, seed=seed, required=own)
+    if page is not None:
+        _write_page(found, base, new, page)
+    return found
+
+
+def _write_page(found: Gate, base: System, new: System, page: Path) -> None:
+    from codecbench.analysis.changes import most_changed
+    from codecbench.report.gate_page import html
+
+    write_atomically(page, html(found, most_changed(found, base, new)))
+    note(f"wrote {page}")
 
 
 def _save(system: str, path: Path) -> None:

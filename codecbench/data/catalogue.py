@@ -15,6 +15,7 @@ from codecbench.data.archive import Archive, install
 from codecbench.data.folders import folder_dataset
 from codecbench.data.sets import Dataset, DatasetSource
 from codecbench.errors import Unavailable
+from codecbench.files import user_cache
 
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
@@ -86,9 +87,7 @@ def data_folder() -> Path:
     """Return where downloaded sets lie: $CODECBENCH_DATA, else the user's cache."""
     if chosen := os.environ.get("CODECBENCH_DATA"):
         return Path(chosen).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("codecbench")) / "datasets"
+    return user_cache() / "datasets"
 
 
 def demo() -> Bundled:

@@ -198,7 +198,7 @@ def benchmark(
             ) as (computing, at_once):
                 summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
         if costs and executor == "processes":
-            merged = with_peaks(merged, plan, device, limits)
+            merged = with_peaks(merged, plan, device, limits, watch.note)
         store.write_manifest({**merged, "finished": manifests.now()})
     return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
 from codecbench import calls
 from codecbench.codec import DecodedFiles
+from codecbench.errors import told
 from codecbench.run import worker
 from codecbench.run.describe import DISTRIBUTIONS
 from codecbench.run.executors import make_executor
@@ -26,12 +26,14 @@ from codecbench.store.manifest import Manifest
 MB = 1e6
 
 
-def with_peaks(manifest: Manifest, plan: Plan, device: str, limits: Limits) -> Manifest:
+def with_peaks(
+    manifest: Manifest, plan: Plan, device: str, limits: Limits, note: Callable[[str], None]
+) -> Manifest:
     """Return a run's manifest with the peak memory of each point of the plan that has none yet.
 
     It is that of the longest utterance, as ``{"mb": 10^6 bytes, "utterance": id, "where": digest}``;
     ``where`` stands for machine, versions and device, without which two of them say nothing of each other.
-    A point whose codec fails, or whose system does not tell, stays without.
+    A point whose codec fails, which ``note`` is told, or whose system does not tell, stays without.
     """
     longest = max(plan.dataset.utterances, key=lambda item: (item.seconds or 0.0, item.id))
     named = {entry.label: entry.codec.distributions for entry in plan.contestants}
@@ -41,7 +43,15 @@ def with_peaks(manifest: Manifest, plan: Plan, device: str, limits: Limits) -> M
     for cell in replace(plan, dataset=plan.dataset.only([longest])):
         points = codecs[cell.codec]["points"]
         place = next(index for index, point in enumerate(points) if point["name"] == cell.point.name)
-        if "peak_memory" in points[place] or (mb := _in_a_fresh_process(cell, device, limits)) is None:
+        if "peak_memory" in points[place]:
+            continue
+        try:
+            with make_executor("processes", 1, limits) as (fresh, _):
+                mb = fresh.submit(peak_mb, cell, device).result()
+        except Exception as error:
+            note(f"the peak memory of {cell.codec} at {cell.point.name} is not known: {told(error)}")
+            continue
+        if mb is None:
             continue
         where = _where(manifest, named[cell.codec])
         points[place] = {**points[place], "peak_memory": {"mb": mb, "utterance": longest.id, "where": where}}
@@ -56,12 +66,6 @@ def peak_mb(cell: Cell, device: str) -> float | None:
     coded, _ = calls.encode(codec, worker.at(cell, codec.info.sample_rate_hz), cell.point)
     calls.decode(codec, coded, cell.point)
     return _high_water_mb()
-
-
-def _in_a_fresh_process(cell: Cell, device: str, limits: Limits) -> float | None:
-    with suppress(Exception), make_executor("processes", 1, limits) as (fresh, _):
-        return fresh.submit(peak_mb, cell, device).result()
-    return None
 
 
 def _high_water_mb() -> float | None:
