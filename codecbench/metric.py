@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -20,6 +21,9 @@ from codecbench.errors import InvalidInput, Unscorable
 
 RESAMPLER = "soxr-hq"
 SILENCE_DBFS = -80.0
+
+NOT_RECIPE = {"recipe": False}
+"""Metadata of a field that is no part of the recipe: what `Metric.knowing` fills in for one utterance."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Golden:
 class Metric(ABC):
     """A full-reference speech quality metric.
 
-    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.  Waves
+    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`, unless
+    its metadata is `NOT_RECIPE`.  Waves
     come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
     run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
     """
@@ -84,10 +89,24 @@ class Metric(ABC):
 
     def signature(self) -> str:
         """Return e.g. ``pesq-wb|band:wb|fs:16000|resample:soxr-hq|lib:pesq-0.0.4|v:1``."""
-        recipe = [f"{item.name}:{getattr(self, item.name)}" for item in fields(self)]
+        recipe = [
+            f"{item.name}:{getattr(self, item.name)}"
+            for item in fields(self)
+            if item.metadata.get("recipe", True)
+        ]
         rate = [f"fs:{self.sample_rate_hz}", f"resample:{RESAMPLER}"]
         library = [f"lib:{self.library}"] if self.library else []
         return "|".join([self.name, *recipe, *rate, *library, f"v:{self.version}"])
+
+    def knowing(self, about: Mapping[str, str]) -> Metric:
+        """Return the metric for one utterance; itself unless overridden.
+
+        Parameters
+        ----------
+        about : Mapping[str, str]
+            What the set says of the utterance, by column of its manifest; ``text`` is what was said.
+        """
+        return self
 
     def __call__(self, ref: Wave, deg: Wave) -> float:
         """Validate one pair and score it.

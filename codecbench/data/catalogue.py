@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from codecbench.transfer import Progress
 
 _OPENSLR_HOSTS = ("www.openslr.org", "openslr.elda.org", "us.openslr.org")
-_NOTES = r"(?i:licen[cs]e|readme|speaker)[^/]*$"
+_NOTES = r"(?i:licen[cs]e|readme|speaker)[^/]*$|\.trans\.txt$"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Bundled(DatasetSource):
 class Download(DatasetSource):
     """A set that is downloaded once, into a folder of its name in `data_folder`.
 
-    Only its audio and the notes of its publishers (licence, readme, speakers) are unpacked.
+    Only its audio and the notes of its publishers (licence, readme, speakers, transcripts) are unpacked.
 
     Parameters
     ----------

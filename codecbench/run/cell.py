@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from codecbench.run.plan import Cell
 from codecbench.run.scoring import (
     LAG_HZ,
     Pair,
+    Score,
     read_settled,
     score_aligned,
     score_raw,
@@ -181,7 +182,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     write_delay(record, own)
     for metric in task.metrics:
         with _counted(outcome):
-            score_raw(metric, pair, record, _try_score)
+            score_raw(metric, pair, record, _scorer(cell))
     _align(task.delay or own, pair, task, outcome)
     if task.out is not None:
         record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
@@ -202,7 +203,7 @@ def _align(delay: Delay, pair: Pair | None, task: Task, outcome: Outcome) -> Non
     write_settled(outcome.record, delay)
     for metric in task.metrics:
         with _counted(outcome):
-            score_aligned(metric, delay, pair, outcome.record, _try_score)
+            score_aligned(metric, delay, pair, outcome.record, _scorer(task.cell))
 
 
 def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
@@ -240,8 +241,8 @@ def _score_more(task: Task, outcome: Outcome) -> None:
     delay = read_settled(outcome.record)
     for metric in task.more:
         with _counted(outcome):
-            score_raw(metric, pair, outcome.record, _try_score)
-            score_aligned(metric, delay, pair, outcome.record, _try_score)
+            score_raw(metric, pair, outcome.record, _scorer(task.cell))
+            score_aligned(metric, delay, pair, outcome.record, _scorer(task.cell))
 
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
@@ -264,9 +265,16 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     return decoded
 
 
-def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str, float]:
+def _scorer(cell: Cell) -> Score:
+    """Return what scores a pair of the cell's utterance."""
+    return partial(_try_score, cell.utterance.about)
+
+
+def _try_score(
+    about: Mapping[str, str], metric: Metric, ref: Wave, deg: Wave
+) -> tuple[float | None, str, float]:
     try:
-        opened = worker.open_metric(metric)
+        opened = calls.knowing(worker.open_metric(metric), about)
         value = calls.score(opened, ref, deg)
         return value, "", calls.weight(opened, ref)
     except Unscorable as error:

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +16,8 @@ import soundfile
 
 from codecbench import registry
 from codecbench.data.folders import load_dataset
-from codecbench.errors import StorageError
-from codecbench.metric import Metric
+from codecbench.errors import StorageError, Unscorable
+from codecbench.metric import NOT_RECIPE, Metric
 from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.plan import make_plan
@@ -261,3 +261,44 @@ def test_a_rate_keeps_what_it_is_a_share_of(folder: Path, fakes: Path, of, weigh
     assert why is None or why in record["reasons"]["rate"]
     row = flat(record, ["rate"])
     assert row["weight:rate"] == (weights or {}).get("rate", 1.0)
+
+
+@dataclass(frozen=True)
+class Spoken(Metric):
+    """A metric that is told of the utterance: how many characters its text has."""
+
+    name = "spoken"
+    label = "Spoken"
+    unit = ""
+    higher_is_better = False
+    sample_rate_hz = 16_000
+    value_range = (0.0, 1e9)
+    text: str = field(default="", metadata=NOT_RECIPE)
+    renamed: str = ""
+
+    def knowing(self, about) -> Metric:
+        return replace(Rate(), of=2.0) if self.renamed else replace(self, text=about.get("text", ""))
+
+    def score(self, ref, deg) -> float:
+        if not self.text:
+            raise Unscorable("no text")
+        return float(len(self.text))
+
+
+def test_metrics_are_told_what_the_set_says_of_the_utterance(folder: Path, fakes: Path) -> None:
+    (folder / "manifest.csv").write_text("file,speaker,text\nquiet-0.wav,a,four\nquiet-1.wav,b,\n")
+    metric = Spoken()
+    told, untold = (
+        compute(Task(cell, (metric,))).record
+        for cell in make_plan(load_dataset(str(folder)), "fake@32", ["fake-snr"])
+    )
+    assert (told["scores"], untold["scores"]) == ({"spoken": 4.0}, {"spoken": None})
+    assert untold["reasons"] == {"spoken": "no text"}
+    assert metric.signature() == "spoken|renamed:|fs:16000|resample:soxr-hq|v:1"
+
+
+def test_a_metric_that_becomes_another_costs_its_score(folder: Path, fakes: Path) -> None:
+    (cell, *_) = make_plan(load_dataset(str(folder)), "fake@32", ["fake-snr"])
+    record = compute(Task(cell, (Spoken(renamed="yes"),))).record
+    assert record["scores"] == {"spoken": None}
+    assert record["reasons"] == {"spoken": "knowing() of spoken gave Rate, not the same metric"}
