@@ -27,7 +27,14 @@ T = TypeVar("T")
 
 _TEXTS = ("description", "version", "licence", "weights_licence", "kind", "citation", "url")
 _METRIC_TEXTS = ("label", "unit", "library", "citation")
-_METRIC_NUMBERS = ("value_range", "higher_is_better", "sample_rate_hz", "version", "minimum_seconds")
+_METRIC_NUMBERS = (
+    "value_range",
+    "higher_is_better",
+    "compares_waveforms",
+    "sample_rate_hz",
+    "version",
+    "minimum_seconds",
+)
 
 _DISTRIBUTIONS = {"distributions": "names of installed packages"}
 _CODEC_ATTRIBUTES = {"info": "a CodecInfo", "points": "a tuple of OperatingPoint", **_DISTRIBUTIONS}
@@ -139,6 +146,7 @@ def _info(found: Any, name: str) -> CodecInfo:
         "frame_rate_hz": checks.maybe(checks.positive, found.frame_rate_hz, "info.frame_rate_hz"),
         "algorithmic_delay_ms": checks.maybe(checks.not_negative, delay, "info.algorithmic_delay_ms"),
         "causal": checks.truth(found.causal, "info.causal"),
+        "keeps_waveform": checks.truth(found.keeps_waveform, "info.keeps_waveform"),
         "parameters": checks.maybe(checks.count, found.parameters, "info.parameters"),
         "bandwidth_hz": checks.maybe(checks.count, found.bandwidth_hz, "info.bandwidth_hz"),
     }
@@ -174,7 +182,9 @@ def _point(found: Any, *, any_rate: bool) -> OperatingPoint:
     if kbps is None or not (0 < kbps < math.inf or (any_rate and math.isnan(kbps))):
         raise Wrong(f"point {name!r} has nominal_kbps {shown(found.nominal_kbps)}, not kbit/s above 0")
     settings = _settings(found.settings, name)
-    plain = OperatingPoint(name, kbps, settings, checks.truth(found.default, f"point {name!r}: default"))
+    default = checks.truth(found.default, f"point {name!r}: default")
+    frame_rate = checks.maybe(checks.positive, found.frame_rate_hz, f"point {name!r}: frame_rate_hz")
+    plain = OperatingPoint(name, kbps, settings, default, frame_rate)
     as_given = all(value is found.settings[key] for key, value in settings.items())
     return found if type(found) is OperatingPoint and as_given and _identical(found, plain) else plain
 
@@ -211,6 +221,7 @@ def _metric_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         **{field: checks.text(given[field], field, least=field == "label") for field in _METRIC_TEXTS},
         "bibtex": checks.bibtex(given["bibtex"]),
         "higher_is_better": checks.truth(given["higher_is_better"], "higher_is_better"),
+        "compares_waveforms": checks.truth(given["compares_waveforms"], "compares_waveforms"),
         "sample_rate_hz": checks.rate(given["sample_rate_hz"], "sample_rate_hz"),
         "value_range": low_high if plain else (low, high),
         "version": checks.count(given["version"], "version"),

@@ -33,7 +33,9 @@ from codecbench.text import names_in
 )
 @click.option("--data", default="demo", show_default=True, help="A folder of audio or the name of a set.")
 @click.option(
-    "--kbps", default="", help="Run the point nearest to this rate (or rates: 6,9,12) of each codec."
+    "--kbps",
+    default="",
+    help="Run the point nearest to this rate (or rates: 6,9,12) of each codec, default points first.",
 )
 @click.option("--tolerance", default="10%", show_default=True, help="How far off --kbps a point may be.")
 @click.option(

@@ -12,7 +12,9 @@ import pandas as pd
 from codecbench.listen.answers import Answered
 from codecbench.report import methods
 from codecbench.report.heard import heard
+from codecbench.report.selection import scores_of, tokens_of
 from codecbench.report.table import PaperTable, fixed
+from codecbench.report.table_formats import ranks_told
 from codecbench.store.store import Run
 
 CAPTIONS = {
@@ -57,7 +59,9 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),
-        "table": findings.table,
+        "table": scores_of(findings.table),
+        "ranks": ranks_told(findings.table),
+        "tokens": tokens_of(findings.table),
         "by": findings.by,
         "fixed": fixed,
         "metric_labels": {name: metric["label"] for name, metric in manifest["metrics"].items()},

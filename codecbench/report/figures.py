@@ -19,6 +19,7 @@ from codecbench.analysis.runs import (
     points,
     scored,
     shown_kbps,
+    tells_of,
     without_truth,
 )
 from codecbench.report.plots import (
@@ -93,6 +94,8 @@ def rate_quality(
         for metric, axis in zip(chosen, axes, strict=True):
             name_axis(axis, run.manifest["metrics"][metric])
             for codec in ordered(run, run.manifest["codecs"]):
+                if not tells_of(run, metric, codec):
+                    continue
                 curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values("kbps")
                 _curve(axis, curve, metric, marks[codec], is_ground_truth(run, codec))
                 if is_declared(run, codec):

@@ -17,10 +17,7 @@ from codecbench.codec import Codec, Wave
 from codecbench.errors import CodecBenchError
 from codecbench.guard import guarded
 from codecbench.metric import Metric
-from codecbench.run.plan import Cell
-
-OPEN_CODECS = 2
-"""Codecs held open at once; a plan goes codec by codec, so two serve a worker that is at the seam."""
+from codecbench.run.plan import HELD_PARAMETERS, Cell
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -59,7 +56,7 @@ def at(cell: Cell, rate_hz: int) -> Wave:
 
 
 def open_codec(cell: Cell, device: str) -> Codec:
-    """Return the cell's codec, opened in this process; only the last few are kept."""
+    """Return the cell's codec, opened in this process; the last used are kept, as the plan counts on."""
 
     def make() -> Codec:
         codec = registry.codec(cell.spec)
@@ -70,9 +67,13 @@ def open_codec(cell: Cell, device: str) -> Codec:
 
     opened = _once(_held.codecs, (cell.spec, device), make)
     _held.codecs.move_to_end((cell.spec, device))
-    while len(_held.codecs) > OPEN_CODECS:
+    while len(_held.codecs) > 1 and sum(map(_weights, _held.codecs.values())) > HELD_PARAMETERS:
         _held.codecs.popitem(last=False)
     return opened
+
+
+def _weights(opened: Codec | Exception) -> int:
+    return 0 if isinstance(opened, Exception) else opened.info.parameters or 0
 
 
 def open_metric(metric: Metric) -> Metric:

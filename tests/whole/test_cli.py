@@ -86,7 +86,9 @@ def test_the_manifest_says_what_was_run(cli, folder: Path, tmp_path: Path) -> No
     }  # fmt: skip
     assert manifest["codecs"]["fake-8k"]["signature"] == "fake-8k|fs:8000|lib:1"
     assert manifest["codecs"]["fake-8k"]["info"]["licence"] == "CC0-1.0"
-    assert manifest["codecs"]["fake-8k"]["points"] == [{"name": "32", "nominal_kbps": 32}]
+    assert manifest["codecs"]["fake-8k"]["points"] == [
+        {"name": "32", "nominal_kbps": 32, "frame_rate_hz": None}
+    ]
     assert manifest["metrics"]["fake-snr"]["signature"] == "fake-snr|eps:1e-09|fs:16000|resample:soxr-hq|v:1"
     assert manifest["left_out"] == [
         {
