@@ -10,10 +10,9 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from codecbench import foreign, mpeg
@@ -21,6 +20,9 @@ from codecbench.alignment import lag, shift
 from codecbench.codec import Wave
 from codecbench.errors import InvalidInput
 from codecbench.files import write_bytes_atomically
+
+if TYPE_CHECKING:
+    import soundfile  # loaded where it is used, so that a list of codecs does without
 
 __all__ = ["SUFFIXES", "fit", "lag", "load", "resample", "save", "seconds", "shift"]
 
@@ -92,6 +94,8 @@ def seconds(path: str | Path) -> float | None:
     path = Path(path)
     if not path.is_file():
         return None  # a pipe would be waited for
+    import soundfile
+
     try:
         with soundfile.SoundFile(_system_path(path)) as file:
             if file.format == _MPEG and (counted := mpeg.scan(path.read_bytes())):
@@ -131,6 +135,8 @@ def save(path: str | Path, wave: Wave, rate_hz: int) -> None:
         raise InvalidInput(
             f"{path}: only a mono wave of finite samples can be written, not shape {wave.shape}"
         )
+    import soundfile
+
     # Coded in memory first: a full disk then shows as an OSError with its reason instead of a short file.
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(wave, -1.0, 1.0), rate_hz, format=kind.upper(), subtype="PCM_16")
@@ -157,6 +163,8 @@ def resample(wave: Wave, from_hz: int, to_hz: int) -> Wave:
     length = (2 * wave.size * to_hz + from_hz) // (2 * from_hz)
     if length == 0:
         return np.zeros(0, dtype=np.float32)
+    import soxr
+
     return fit(soxr.resample(wave, from_hz, to_hz, quality="HQ"), length)
 
 
@@ -187,6 +195,8 @@ def _check_readable(path: Path) -> None:
 
 def _read(path: Path) -> tuple[NDArray[np.float32], int, int]:
     """Return samples [T, channels], how many a channel the header promises, and the rate in Hz."""
+    import soundfile
+
     try:
         with soundfile.SoundFile(_system_path(path)) as file:
             promised, rate_hz = _promised_frames(file), file.samplerate
@@ -219,6 +229,8 @@ def _promised_frames(file: soundfile.SoundFile) -> int:
 
 def _read_all(file: soundfile.SoundFile, path: Path) -> NDArray[np.float32]:
     """Read to the end, [T, channels], in blocks: a header may promise any number of samples, or give none."""
+    import soundfile
+
     blocks = []
     while True:
         try:

@@ -6,7 +6,7 @@ of the command line, the self-test.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from codecbench import returned
@@ -14,6 +14,7 @@ from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 from codecbench.errors import BadReturn, CodecBenchError, InvalidPayload, told
 from codecbench.guard import guarded
 from codecbench.metric import Metric
+from codecbench.plain import kind
 
 Timed = Callable[[Callable[[], Any]], tuple[Any, float]]
 """Calls a function and returns its result and the seconds it took."""
@@ -75,6 +76,15 @@ def score(metric: Metric, ref: Wave, deg: Wave) -> float:
     for mine, whole in zip(lent, (ref, deg), strict=True):
         returned.check_unchanged(mine, whole, metric.name)
     return returned.score(given, metric.name)
+
+
+def knowing(metric: Metric, about: Mapping[str, str]) -> Metric:
+    """Return a metric as it scores the utterance of which a set says ``about``; see `Metric.knowing`."""
+    with guarded():
+        found = metric.knowing(about)
+    if not isinstance(found, Metric) or found.name != metric.name:
+        raise BadReturn(f"knowing() of {metric.name} gave {kind(found)}, not the same metric")
+    return found
 
 
 def weight(metric: Metric, ref: Wave) -> float:

@@ -41,18 +41,24 @@ class OperatingPoint:
         What the codec needs to run at this point.
     default : bool
         Whether the point belongs to the default ladder; others run when asked for by name or rate.
+    frame_rate_hz : float, optional
+        The rate of coded frames at this point, where it is not that of ``CodecInfo``.
     """
 
     name: str
     nominal_kbps: float
     settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
     default: bool = True
+    frame_rate_hz: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
 
-    def __reduce__(self) -> tuple[type[OperatingPoint], tuple[str, float, dict[str, Setting], bool]]:
-        return type(self), (self.name, self.nominal_kbps, dict(self.settings), self.default)
+    def __reduce__(
+        self,
+    ) -> tuple[type[OperatingPoint], tuple[str, float, dict[str, Setting], bool, float | None]]:
+        made_of = (self.name, self.nominal_kbps, dict(self.settings), self.default, self.frame_rate_hz)
+        return type(self), made_of
 
 
 def ladder(*kbps: float, **settings: Setting) -> tuple[OperatingPoint, ...]:
@@ -68,6 +74,8 @@ class CodecInfo:
     ``algorithmic_delay_ms`` is the codec's own figure (frame plus look-ahead), which trimming may hide from
     measurement; None where it is unknown or the codec works on whole files.  ``frame_rate_hz`` is the rate of
     coded frames or token steps.  ``parameters`` counts weights of a neural model.
+    ``keeps_waveform`` is False for a vocoder, which makes the phases anew: metrics that compare waveforms say
+    nothing of it.
     """
 
     name: str
@@ -82,6 +90,7 @@ class CodecInfo:
     causal: bool = True
     parameters: int | None = None
     bandwidth_hz: int | None = None
+    keeps_waveform: bool = True
     citation: str = ""
     url: str = ""
 

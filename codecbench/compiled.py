@@ -15,9 +15,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import pooch
-
 from codecbench.errors import Unavailable
+from codecbench.files import user_cache
 
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
 THREADS_VARIABLE = "NUMBA_NUM_THREADS"
@@ -51,7 +50,7 @@ def cache_folder() -> Path:
     """
     chosen = os.environ.get(CACHE_VARIABLE)
     candidates = [Path(chosen)] if chosen else []
-    candidates.append(Path(pooch.os_cache("codecbench")) / "numba")
+    candidates.append(user_cache() / "numba")
     for candidate in candidates:
         if _writable(candidate):
             return candidate.resolve()

@@ -9,28 +9,40 @@ from __future__ import annotations
 
 import math
 import pickle
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from codecbench import checks
+from codecbench.checks import Wrong
 from codecbench.codec import Codec, CodecInfo, DecodedFiles, OperatingPoint
-from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable, told
+from codecbench.errors import ContractBroken, InvalidInput, Unavailable, told
 from codecbench.guard import guarded
 from codecbench.metric import Golden, Metric
-from codecbench.plain import flag, kind, number, shown, whole
+from codecbench.names import NAME, WHAT_A_NAME_IS
+from codecbench.plain import flag, kind, number, shown
 from codecbench.text import one_line
 
 T = TypeVar("T")
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""Names of plugins and points: they stand in command lines (``NAME:FILE@POINT+POINT``) and in paths."""
-
-WHAT_A_NAME_IS = "letters, digits, '.', '_' and '-', at most 64, a letter or digit first"
-RATES_HZ = (1_000, 384_000)
-
 _TEXTS = ("description", "version", "licence", "weights_licence", "kind", "citation", "url")
 _METRIC_TEXTS = ("label", "unit", "library", "citation")
+_METRIC_NUMBERS = (
+    "value_range",
+    "higher_is_better",
+    "compares_waveforms",
+    "sample_rate_hz",
+    "version",
+    "minimum_seconds",
+)
+
+_DISTRIBUTIONS = {"distributions": "names of installed packages"}
+_CODEC_ATTRIBUTES = {"info": "a CodecInfo", "points": "a tuple of OperatingPoint", **_DISTRIBUTIONS}
+_METRIC_ATTRIBUTES = {
+    "name": "its name",
+    **dict.fromkeys((*_METRIC_TEXTS, "bibtex", *_METRIC_NUMBERS), "see codecbench/metric.py"),
+    **_DISTRIBUTIONS,
+}
 
 
 def codec(made: Any, name: str) -> Codec:
@@ -38,13 +50,13 @@ def codec(made: Any, name: str) -> Codec:
     if not isinstance(made, Codec):
         raise ContractBroken(f"codec {name!r}: the entry point made {kind(made)}, not a codecbench.Codec")
     with _told(f"codec {name!r}"):
-        info = _info(_attribute(made, "info", "a CodecInfo"), name)
-        _distributions(_attribute(made, "distributions", "names of installed packages"))
-        given = _attribute(made, "points", "a tuple of OperatingPoint")
-        points = _points(given, any_rate=isinstance(made, DecodedFiles))
-        if info is not made.info:
+        given = _attributes(made, _CODEC_ATTRIBUTES)
+        info = _info(given["info"], name)
+        _distributions(given["distributions"])
+        points = _points(given["points"], any_rate=isinstance(made, DecodedFiles))
+        if info is not given["info"]:
             _put(made, "info", info)
-        if points is not given:
+        if points is not given["points"]:
             _put(made, "points", points)
     return made
 
@@ -54,19 +66,20 @@ def metric(made: Any, name: str) -> Metric:
     if not isinstance(made, Metric):
         raise ContractBroken(f"metric {name!r}: the entry point made {kind(made)}, not a codecbench.Metric")
     with _told(f"metric {name!r}"):
-        _same_name(_attribute(made, "name", "its name"), name)
-        for field, value in _metric_fields(made).items():
-            if value is not getattr(made, field):
+        given = _attributes(made, _METRIC_ATTRIBUTES)
+        _same_name(given["name"], name)
+        for field, value in _metric_fields(given).items():
+            if value is not given[field]:
                 _put(made, field, value)
-        _distributions(_attribute(made, "distributions", "names of installed packages"))
+        _distributions(given["distributions"])
         golden = made.golden
         if golden is not None and not isinstance(golden, Golden):
-            raise _Wrong(f"golden is {kind(golden)}, not a codecbench.metric.Golden")
+            raise Wrong(f"golden is {kind(golden)}, not a codecbench.metric.Golden")
         signature(made)
         try:
             pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes: workers get their metrics so
         except Exception as error:
-            raise _Wrong(f"cannot be sent to a worker ({told(error)}); give it plain fields") from None
+            raise Wrong(f"cannot be sent to a worker ({told(error)}); give it plain fields") from None
     return made
 
 
@@ -92,8 +105,8 @@ def signature(plugin: Codec | Metric) -> str:
     with _told(repr(name)):
         with guarded():
             found, again = plugin.signature(), plugin.signature()
-        if _text(found, "signature()", least=1) != again:
-            raise _Wrong(f"signature() gave {shown(found)}, then {shown(again)}; it must not change")
+        if checks.text(found, "signature()", least=1) != again:
+            raise Wrong(f"signature() gave {shown(found)}, then {shown(again)}; it must not change")
         return found
 
 
@@ -103,10 +116,6 @@ def point(plugin: Codec, name: str) -> OperatingPoint:
         with guarded():
             found = plugin.point(name)
         return _points((found,), any_rate=isinstance(plugin, DecodedFiles))[0]
-
-
-class _Wrong(CodecBenchError):
-    """What is wrong, still without whose."""
 
 
 class _told:  # noqa: N801 - reads as a word in `with`
@@ -119,7 +128,7 @@ class _told:  # noqa: N801 - reads as a word in `with`
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _Wrong):
+        if isinstance(error, Wrong):
             raise ContractBroken(f"{self._who}: {error}") from None
         if isinstance(error, Exception) and not isinstance(error, Unavailable | InvalidInput):
             raise ContractBroken(f"{self._who}: {told(error)}") from error
@@ -127,18 +136,19 @@ class _told:  # noqa: N801 - reads as a word in `with`
 
 def _info(found: Any, name: str) -> CodecInfo:
     if not isinstance(found, CodecInfo):
-        raise _Wrong(f"info is {kind(found)}, not a CodecInfo")
+        raise Wrong(f"info is {kind(found)}, not a CodecInfo")
     _same_name(found.name, name, "info.name")
     delay = found.algorithmic_delay_ms
     cast: dict[str, Any] = {
         "name": name,
-        **{field: _text(getattr(found, field), f"info.{field}") for field in _TEXTS},
-        "sample_rate_hz": _rate(found.sample_rate_hz, "info.sample_rate_hz"),
-        "frame_rate_hz": _maybe(_positive, found.frame_rate_hz, "info.frame_rate_hz"),
-        "algorithmic_delay_ms": _maybe(_not_negative, delay, "info.algorithmic_delay_ms"),
-        "causal": _flag(found.causal, "info.causal"),
-        "parameters": _maybe(_count, found.parameters, "info.parameters"),
-        "bandwidth_hz": _maybe(_count, found.bandwidth_hz, "info.bandwidth_hz"),
+        **{field: checks.text(getattr(found, field), f"info.{field}") for field in _TEXTS},
+        "sample_rate_hz": checks.rate(found.sample_rate_hz, "info.sample_rate_hz"),
+        "frame_rate_hz": checks.maybe(checks.positive, found.frame_rate_hz, "info.frame_rate_hz"),
+        "algorithmic_delay_ms": checks.maybe(checks.not_negative, delay, "info.algorithmic_delay_ms"),
+        "causal": checks.truth(found.causal, "info.causal"),
+        "keeps_waveform": checks.truth(found.keeps_waveform, "info.keeps_waveform"),
+        "parameters": checks.maybe(checks.count, found.parameters, "info.parameters"),
+        "bandwidth_hz": checks.maybe(checks.count, found.bandwidth_hz, "info.bandwidth_hz"),
     }
     plain = CodecInfo(**cast)
     return found if type(found) is CodecInfo and _identical(found, plain) else plain
@@ -146,17 +156,17 @@ def _info(found: Any, name: str) -> CodecInfo:
 
 def _distributions(found: Any) -> None:
     if not isinstance(found, tuple) or not all(isinstance(name, str) and name for name in found):
-        raise _Wrong(f"distributions is {shown(found)}, not a tuple of names of installed packages")
+        raise Wrong(f"distributions is {shown(found)}, not a tuple of names of installed packages")
 
 
 def _points(found: Any, *, any_rate: bool) -> tuple[OperatingPoint, ...]:
     if not isinstance(found, tuple | list):
-        raise _Wrong(f"points is {kind(found)}, not a tuple of OperatingPoint")
+        raise Wrong(f"points is {kind(found)}, not a tuple of OperatingPoint")
     checked = tuple(_point(item, any_rate=any_rate) for item in found)
     names = [item.name for item in checked]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise _Wrong(f"points has {twice[0]!r} twice; names are unique within a codec")
+        raise Wrong(f"points has {twice[0]!r} twice; names are unique within a codec")
     if isinstance(found, tuple) and all(new is old for new, old in zip(checked, found, strict=True)):
         return found
     return checked
@@ -164,27 +174,29 @@ def _points(found: Any, *, any_rate: bool) -> tuple[OperatingPoint, ...]:
 
 def _point(found: Any, *, any_rate: bool) -> OperatingPoint:
     if not isinstance(found, OperatingPoint):
-        raise _Wrong(f"points holds {kind(found)}, not an OperatingPoint")
+        raise Wrong(f"points holds {kind(found)}, not an OperatingPoint")
     name, kbps = found.name, number(found.nominal_kbps)
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise _Wrong(f"a point is named {shown(name)}; a name is {WHAT_A_NAME_IS}")
+        raise Wrong(f"a point is named {shown(name)}; a name is {WHAT_A_NAME_IS}")
     # A folder of decoded files may have no rate that anybody knows.
     if kbps is None or not (0 < kbps < math.inf or (any_rate and math.isnan(kbps))):
-        raise _Wrong(f"point {name!r} has nominal_kbps {shown(found.nominal_kbps)}, not kbit/s above 0")
+        raise Wrong(f"point {name!r} has nominal_kbps {shown(found.nominal_kbps)}, not kbit/s above 0")
     settings = _settings(found.settings, name)
-    plain = OperatingPoint(name, kbps, settings, _flag(found.default, f"point {name!r}: default"))
+    default = checks.truth(found.default, f"point {name!r}: default")
+    frame_rate = checks.maybe(checks.positive, found.frame_rate_hz, f"point {name!r}: frame_rate_hz")
+    plain = OperatingPoint(name, kbps, settings, default, frame_rate)
     as_given = all(value is found.settings[key] for key, value in settings.items())
     return found if type(found) is OperatingPoint and as_given and _identical(found, plain) else plain
 
 
 def _settings(found: Any, name: str) -> dict[str, Any]:
     if not isinstance(found, Mapping):
-        raise _Wrong(f"point {name!r}: settings is {kind(found)}, not a mapping")
+        raise Wrong(f"point {name!r}: settings is {kind(found)}, not a mapping")
     cast: dict[str, Any] = {}
     for key, value in found.items():
         plain = _setting(value)
         if not isinstance(key, str) or plain is None:
-            raise _Wrong(f"point {name!r}: setting {shown(key)} is {kind(value)}, not text or a number")
+            raise Wrong(f"point {name!r}: setting {shown(key)} is {kind(value)}, not text or a number")
         cast[key] = plain
     return cast
 
@@ -197,36 +209,39 @@ def _setting(value: Any) -> Any:
     return number(value) if found is None else found
 
 
-def _metric_fields(made: Metric) -> dict[str, Any]:
-    def get(field: str) -> Any:
-        return _attribute(made, field, "see codecbench/metric.py")
-
-    low_high = get("value_range")
+def _metric_fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    low_high = given["value_range"]
     if not isinstance(low_high, tuple | list) or len(low_high) != 2:
-        raise _Wrong(f"value_range is {kind(low_high)}, not the lowest and the highest score")
+        raise Wrong(f"value_range is {kind(low_high)}, not the lowest and the highest score")
     low, high = (number(bound) for bound in low_high)
     if low is None or high is None or not low < high:
-        raise _Wrong(f"value_range ({shown(low_high[0])}, {shown(low_high[1])}) does not go from low to high")
+        raise Wrong(f"value_range ({shown(low_high[0])}, {shown(low_high[1])}) does not go from low to high")
     plain = isinstance(low_high, tuple) and all(type(bound) in (int, float) for bound in low_high)
     return {
-        **{field: _text(get(field), field, least=field == "label") for field in _METRIC_TEXTS},
-        "bibtex": _bibtex(get("bibtex")),
-        "higher_is_better": _flag(get("higher_is_better"), "higher_is_better"),
-        "sample_rate_hz": _rate(get("sample_rate_hz"), "sample_rate_hz"),
+        **{field: checks.text(given[field], field, least=field == "label") for field in _METRIC_TEXTS},
+        "bibtex": checks.bibtex(given["bibtex"]),
+        "higher_is_better": checks.truth(given["higher_is_better"], "higher_is_better"),
+        "compares_waveforms": checks.truth(given["compares_waveforms"], "compares_waveforms"),
+        "sample_rate_hz": checks.rate(given["sample_rate_hz"], "sample_rate_hz"),
         "value_range": low_high if plain else (low, high),
-        "version": _count(get("version"), "version"),
-        "minimum_seconds": _not_negative(get("minimum_seconds"), "minimum_seconds"),
+        "version": checks.count(given["version"], "version"),
+        "minimum_seconds": checks.not_negative(given["minimum_seconds"], "minimum_seconds"),
     }
 
 
-def _attribute(plugin: Any, name: str, wanted: str) -> Any:
+def _attributes(plugin: Any, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """Read attributes, given by name with what each should be; a property is a plugin's code."""
+    found: dict[str, Any] = {}
+    name = ""
     try:
         with guarded():
-            return getattr(plugin, name)
+            for name in wanted:
+                found[name] = getattr(plugin, name)
     except AttributeError as error:
-        raise _Wrong(f"{name} is missing ({wanted}; {told(error)})") from None
+        raise Wrong(f"{name} is missing ({wanted[name]}; {told(error)})") from None
     except Exception as error:
-        raise _Wrong(f"{name} cannot be read ({told(error)})") from None
+        raise Wrong(f"{name} cannot be read ({told(error)})") from None
+    return found
 
 
 def _put(plugin: Any, name: str, value: Any) -> None:
@@ -234,73 +249,12 @@ def _put(plugin: Any, name: str, value: Any) -> None:
     try:
         object.__setattr__(plugin, name, value)
     except AttributeError:
-        raise _Wrong(f"{name} holds numbers of other types than Python's and is no plain attribute") from None
+        raise Wrong(f"{name} holds numbers of other types than Python's and is no plain attribute") from None
 
 
 def _same_name(found: Any, name: str, what: str = "name") -> None:
     if type(found) is not str or found != name:
-        raise _Wrong(f"{what} is {shown(found)}, but the entry point is {name!r}; give both one name")
-
-
-def _text(value: Any, what: str, least: int = 0) -> str:
-    if not isinstance(value, str):
-        raise _Wrong(f"{what} is {kind(value)}, not text")
-    if len(value) < least:
-        raise _Wrong(f"{what} is empty")
-    if one_line(value) != value:
-        raise _Wrong(f"{what} is {shown(value)}; it must be one line of printable text")
-    return str(value)
-
-
-def _bibtex(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _Wrong(f"bibtex is {kind(value)}, not text")
-    for line in value.splitlines():
-        if not line.replace("\t", " ").isprintable():
-            raise _Wrong("bibtex holds characters that do not print")
-    if value and not re.fullmatch(r"@\w+\{[\w:.+/-]+\s*,.*\}\s*", value.strip(), re.DOTALL):
-        raise _Wrong(f"bibtex begins with {shown(value[:20])}; an entry is @type{{key, ...}}")
-    return value
-
-
-def _flag(value: Any, what: str) -> bool:
-    found = flag(value)
-    if found is None:
-        raise _Wrong(f"{what} is {shown(value)}, not True or False")
-    return found
-
-
-def _count(value: Any, what: str) -> int:
-    found = whole(value)
-    if found is None or found < 0:
-        raise _Wrong(f"{what} is {shown(value)}, not a whole number from 0")
-    return found
-
-
-def _rate(value: Any, what: str) -> int:
-    low, high = RATES_HZ
-    found = whole(value)
-    if found is None or not low <= found <= high:
-        raise _Wrong(f"{what} is {shown(value)}, not a whole number from {low} to {high}")
-    return found
-
-
-def _positive(value: Any, what: str) -> float:
-    found = number(value)
-    if found is None or not 0 < found < math.inf:
-        raise _Wrong(f"{what} is {shown(value)}, not a finite number above 0")
-    return found
-
-
-def _not_negative(value: Any, what: str) -> float:
-    found = number(value)
-    if found is None or not 0 <= found < math.inf:
-        raise _Wrong(f"{what} is {shown(value)}, not a finite number from 0")
-    return found
-
-
-def _maybe(check: Callable[[Any, str], T], value: Any, what: str) -> T | None:
-    return None if value is None else check(value, what)
+        raise Wrong(f"{what} is {shown(found)}, but the entry point is {name!r}; give both one name")
 
 
 def _identical(one: Any, other: Any) -> bool:

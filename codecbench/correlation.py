@@ -10,8 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
+import scipy  # its parts are imported when they are used
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave

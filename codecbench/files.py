@@ -10,10 +10,17 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+import platformdirs
+
 from codecbench.errors import StorageError
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.part")
 """Names under which atomic writes begin."""
+
+
+def user_cache() -> Path:
+    """Return the folder for what the suite fetches or compiles once for this user; it may not exist yet."""
+    return Path(platformdirs.user_cache_dir("codecbench"))
 
 
 def sha256(path: Path) -> str:
@@ -58,7 +65,8 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise unwritable(path, error) from None
 
 

@@ -22,8 +22,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from codecbench.errors import CodecBenchError, PluginStopped, StorageError, told
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
@@ -153,20 +151,33 @@ def _keep_signals() -> Callable[[], None]:
 
 
 def _keep_numpy() -> Callable[[], None]:
-    before = np.geterr()
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "seterr"):  # half imported
+        return lambda: None
+    before = numpy.geterr()
 
     def back() -> None:
-        np.seterr(**before)
+        numpy.seterr(**before)
 
     return back
 
 
+def _numpys_generator() -> Any:
+    """Return numpy's module with its global generator, which numpy imports when it is asked for."""
+    found = sys.modules.get("numpy.random")
+    return found if hasattr(found, "set_state") else None
+
+
 def _keep_random() -> Callable[[], None]:
-    ours, numpys = random.getstate(), np.random.get_state()
+    ours, generator = random.getstate(), _numpys_generator()
+    numpys = generator and generator.get_state()
 
     def back() -> None:
         random.setstate(ours)
-        np.random.set_state(numpys)
+        if generator:
+            generator.set_state(numpys)
+        elif imported := _numpys_generator():
+            imported.seed()  # as the import itself did
 
     return back
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +22,14 @@ from codecbench.errors import InvalidInput, Unscorable
 
 RESAMPLER = "soxr-hq"
 SILENCE_DBFS = -80.0
+
+PREPARED_SAMPLES = 4_000_000
+"""References kept by `Metric.prepared`, in samples counted for each metric: four minutes at 16 kHz."""
+
+_prepared: OrderedDict[tuple[type, str, bytes], Any] = OrderedDict()
+
+NOT_RECIPE = {"recipe": False}
+"""Metadata of a field that is no part of the recipe: what `Metric.knowing` fills in for one utterance."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +67,11 @@ class Golden:
 class Metric(ABC):
     """A full-reference speech quality metric.
 
-    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`.  Waves
+    Subclasses are frozen dataclasses: every field is part of the recipe and appears in `signature`, unless
+    its metadata is `NOT_RECIPE`.  Waves
     come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
     run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
+    ``compares_waveforms`` marks a metric that tells nothing of vocoders, which make the phases anew.
     """
 
     name: ClassVar[str]
@@ -68,6 +80,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool]
     sample_rate_hz: ClassVar[int]
     value_range: ClassVar[tuple[float, float]]
+    compares_waveforms: ClassVar[bool] = False
     library: ClassVar[str] = ""
     distributions: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
@@ -84,10 +97,24 @@ class Metric(ABC):
 
     def signature(self) -> str:
         """Return e.g. ``pesq-wb|band:wb|fs:16000|resample:soxr-hq|lib:pesq-0.0.4|v:1``."""
-        recipe = [f"{item.name}:{getattr(self, item.name)}" for item in fields(self)]
+        recipe = [
+            f"{item.name}:{getattr(self, item.name)}"
+            for item in fields(self)
+            if item.metadata.get("recipe", True)
+        ]
         rate = [f"fs:{self.sample_rate_hz}", f"resample:{RESAMPLER}"]
         library = [f"lib:{self.library}"] if self.library else []
         return "|".join([self.name, *recipe, *rate, *library, f"v:{self.version}"])
+
+    def knowing(self, about: Mapping[str, str]) -> Metric:
+        """Return the metric for one utterance; itself unless overridden.
+
+        Parameters
+        ----------
+        about : Mapping[str, str]
+            What the set says of the utterance, by column of its manifest; ``text`` is what was said.
+        """
+        return self
 
     def __call__(self, ref: Wave, deg: Wave) -> float:
         """Validate one pair and score it.
@@ -131,6 +158,30 @@ class Metric(ABC):
     @abstractmethod
     def score(self, ref: Wave, deg: Wave) -> float:
         """Score one validated pair."""
+
+    def prepare(self, ref: Wave) -> Any:
+        """Return what `score` needs of a reference (or of a part of one) alone, ready to be used again.
+
+        Never called by the suite itself: a metric that defines it asks for ``self.prepared(ref)`` in `score`.
+        What is returned is used for several degraded waves and must not be changed.
+        """
+        raise NotImplementedError(f"{self.name} prepares nothing of a reference")
+
+    def prepared(self, ref: Wave) -> Any:
+        """Return ``prepare(ref)``, made once for the codecs that are compared on this reference.
+
+        It is found by recipe, what `knowing` filled in, and samples, so it is the same whoever asks; the
+        newest ones, of at most `PREPARED_SAMPLES` samples in all, are kept in the process.
+        """
+        key = (type(self), f"{self.signature()} {self!r}", ref.tobytes())
+        if key in _prepared:
+            _prepared.move_to_end(key)
+            return _prepared[key]
+        made = self.prepare(ref)
+        _prepared[key] = made
+        while sum(len(samples) for _, _, samples in _prepared) > PREPARED_SAMPLES * ref.itemsize:
+            _prepared.popitem(last=False)
+        return made
 
 
 def level_dbfs(wave: Wave) -> float:

@@ -14,8 +14,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import soundfile
+if TYPE_CHECKING:
+    import soundfile
+
 
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _KBPS_1 = {
@@ -91,6 +94,8 @@ def scan(data: bytes) -> Frames | None:
 @contextmanager
 def stream(data: bytes) -> Iterator[soundfile.SoundFile]:
     """Open MPEG frames as a stream of unknown length, which is read until it ends."""
+    import soundfile
+
     out, into = os.pipe()
 
     def feed() -> None:

@@ -1,4 +1,4 @@
-"""Names of utterances: from a file's path below its folder to an id, and to what pairs two folders' files.
+"""Names of plugins, and of utterances: from a file's path to an id, and to what pairs two folders' files.
 
 Paths are strings with ``/``; bytes that are no UTF-8 are kept in them as Python's file functions do.  Names
 made of them are valid Unicode in composed form, so that two systems' forms of one name are one name.
@@ -6,7 +6,6 @@ made of them are valid Unicode in composed form, so that two systems' forms of o
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import unicodedata
@@ -15,6 +14,11 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from codecbench.text import shown_name
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Names of plugins and points: they stand in command lines (``NAME:FILE@POINT+POINT``) and in paths."""
+
+WHAT_A_NAME_IS = "letters, digits, '.', '_' and '-', at most 64, a letter or digit first"
 
 MOST_BYTES = 120
 _DIGITS = 12
@@ -70,6 +74,8 @@ def safe_name(text: str, origin: str = "") -> str:
 
 
 def _hashed(name: str, origin: bytes) -> str:
+    import hashlib  # OpenSSL takes as long to load as the help of the command line
+
     digest = hashlib.sha256(origin).hexdigest()[:_DIGITS]
     kept = name.encode()[: MOST_BYTES - _DIGITS - 1].decode(errors="ignore").rstrip(".-")
     return f"{kept or 'utterance'}-{digest}"

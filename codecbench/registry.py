@@ -12,17 +12,19 @@ import inspect
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from codecbench import contract
-from codecbench.codec import Codec
 from codecbench.errors import ContractBroken, InvalidInput, Unavailable, WrongUsage, told
 from codecbench.guard import guarded
-from codecbench.metric import Metric
-from codecbench.plain import kind as kind_of
+from codecbench.names import NAME, WHAT_A_NAME_IS
 from codecbench.text import one_line
+
+if TYPE_CHECKING:
+    from codecbench.codec import Codec
+    from codecbench.metric import Metric
+
 
 CODECS, METRICS = "codecbench.codecs", "codecbench.metrics"
 DATASETS, COMMANDS = "codecbench.datasets", "codecbench.commands"
@@ -79,11 +81,15 @@ def codec(spec: str) -> Codec:
         made = _make("codec", name, factory, argument)
     else:
         raise WrongUsage(f"codec {name!r} takes no argument, but {spec!r} gives {argument!r}")
+    from codecbench import contract  # imports numpy, which the command line's help does not need
+
     return contract.codec(made, name)
 
 
 def metric(name: str) -> Metric:
     """Make the metric of that name with its default recipe; raises like `codec`."""
+    from codecbench import contract
+
     return contract.metric(_make("metric", name, load(METRICS, name)), name)
 
 
@@ -98,7 +104,9 @@ def command(name: str) -> click.Command:
     if not isinstance(found, click.Command):
         found = _make("command", name, found)
     if not isinstance(found, click.Command):
-        raise ContractBroken(f"command {name!r}: the entry point made {kind_of(found)}, not a click.Command")
+        from codecbench.plain import kind
+
+        raise ContractBroken(f"command {name!r}: the entry point made {kind(found)}, not a click.Command")
     return found
 
 
@@ -130,14 +138,16 @@ def _takes_argument(factory: Callable[..., Any]) -> bool:
 def _only(points: tuple[EntryPoint, ...], kind: str) -> EntryPoint:
     """Return the one entry point of a name; the suite's own cannot be taken, others must not collide."""
     name = points[0].name
+    if not NAME.fullmatch(name):
+        raise ContractBroken(f"{kind} {name!r}: a name is {WHAT_A_NAME_IS}")
+    if len(points) == 1:
+        return points[0]  # whose it is need not be read
     own = [point for point in points if _package(point) == "codecbench"]
     if not own and len({point.value for point in points}) > 1:
         packages = " and ".join(sorted(f"{point.value} of {_package(point)}" for point in points))
         raise ContractBroken(
             f"{kind} {name!r}: two packages register this name ({packages})", "uninstall one of them"
         )
-    if not contract.NAME.fullmatch(name):
-        raise ContractBroken(f"{kind} {name!r}: a name is {contract.WHAT_A_NAME_IS}")
     return (own or points)[0]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from codecbench import registry
 from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
-from codecbench.files import sha256, sha256_or_unreadable
+from codecbench.files import sha256, sha256_or_unreadable, user_cache
 
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
@@ -84,9 +84,7 @@ def folders(codec: str) -> list[Path]:
 
 def cache_folder(codec: str) -> Path:
     """Return where `fetch` puts a codec's files."""
-    import pooch
-
-    return Path(pooch.os_cache("codecbench")) / "weights" / codec
+    return user_cache() / "weights" / codec
 
 
 def find(codec: str, files: Iterable[str]) -> Path:

@@ -6,6 +6,8 @@ differ.  Nothing on a page depends on the machine: what can run here is what ``c
 
 from __future__ import annotations
 
+import csv
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,8 +22,26 @@ from codecbench.errors import CodecBenchError, Unavailable
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics."""
+MEASURED = FOLDER / "measured" / "judges.csv"
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
+
+
+def check_installed() -> None:
+    """Refuse to write tables of what an older installation has registered.
+
+    Raises
+    ------
+    ClickException
+        If an entry point of ``pyproject.toml`` is not installed.
+    """
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for group, named in project["entry-points"].items():
+        if missing := named.keys() - entry_points(group=group).names:
+            raise click.ClickException(
+                f"{group} {', '.join(sorted(missing))}: in pyproject.toml but not installed; "
+                "run: pip install --no-deps -e ."
+            )
 
 
 def pages() -> Mapping[str, str]:
@@ -43,6 +63,7 @@ def outdated(folder: Path = FOLDER) -> list[str]:
 @click.option("--check", is_flag=True, help="Write nothing; fail where a page is outdated.")
 def main(check: bool) -> None:
     """Write the generated pages of docs/."""
+    check_installed()
     stale = outdated()
     if check and stale:
         raise click.ClickException(f"outdated: {', '.join(f'docs/{name}' for name in stale)}; run: make docs")
@@ -130,7 +151,29 @@ def _metrics_page() -> str:
         "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
     )
     notes = NOTES.read_text(encoding="utf-8")
-    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row)) + f"\n{notes}"
+    return (
+        f"# Metrics\n\n{NOTE}\n{text}"
+        + _table(head, _rows(registry.METRICS, row))
+        + f"\n{notes}\n{_measured()}"
+    )
+
+
+def _measured() -> str:
+    """Return the table of costs and anchors that ``scripts/judges.py`` measured."""
+
+    def number(text: str, cost: bool) -> str:
+        return f"{1.0 / max(float(text), 1e-4):.3g}" if cost else f"{float(text):.3g}"
+
+    rows = []
+    with MEASURED.open(newline="") as file:
+        for item in csv.DictReader(file):
+            cost = item["what"] == "cost"
+            # What takes longest has the lowest speed.
+            low, high = ("high", "low") if cost else ("low", "high")
+            values = (number(item[name], cost) for name in ("mean", low, high))
+            what = "times real time on one core" if cost else f"`{item['what']}`"
+            rows.append((what, item["name"], item["n"], *values))
+    return _table(("what", "of", "n", "mean", "low", "high"), rows)
 
 
 def _data_page() -> str:
@@ -156,6 +199,8 @@ CAF and more; PyAV adds M4A, AAC, AMR, WMA and more.
 
 With a `manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
 known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which.
+A column `text` is what was said, for `wer` and `cer`; without one LibriSpeech's `*.trans.txt` beside the
+audio are read. Two runs whose transcripts of an utterance differ are not put together.
 
 `score --ref DIR --deg DIR` pairs files by their path below the folders, without suffix. Where there is no
 such file, the last part of the path counts, if it is unique in both folders.

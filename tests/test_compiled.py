@@ -40,7 +40,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch):
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Take the user's cache away; return the folder of temporary files."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
-    monkeypatch.setattr(compiled.pooch, "os_cache", lambda _: Path("/dev/null/cache"))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda _: "/dev/null/cache")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setattr(compiled.tempfile, "tempdir", str(temporary))

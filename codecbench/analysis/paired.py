@@ -108,9 +108,7 @@ def compare_all(
     for number, (a, b) in enumerate(pairs):
         differences = table[:, places[a]] - table[:, places[b]]
         kept = np.isfinite(differences)
-        sums[:, number] = np.bincount(
-            index[kept], weights=(differences * counts)[kept], minlength=labels.size
-        )
+        sums[:, number] = _by_cluster(differences, counts, index, labels.size)
         interval = bootstrap_mean(differences, index, weights=counts, seed=seed)
         n, used = int(kept.sum()), np.unique(index[kept]).size
         rows.append({"a": a, "b": b, **Comparison(*interval, math.nan, n, used)._asdict()})
@@ -119,6 +117,45 @@ def compare_all(
     frame["p_value"] = np.where(frame["n"].to_numpy() > 0, p_values, math.nan)
     frame["p_holm"] = holm(frame["p_value"].to_numpy())
     return frame[columns]
+
+
+def against(
+    best: ArrayLike,
+    others: ArrayLike,
+    clusters: Sequence[Any] | NDArray[Any],
+    *,
+    weights: ArrayLike | None = None,
+    seed: int = 0,
+) -> Floats:
+    """Return the p-value of each codec against one, corrected over that family with Holm's procedure, [K].
+
+    Parameters
+    ----------
+    best : array_like [N]
+        Scores of the one; NaN where missing.
+    others : array_like [N, K]
+        Scores of the others.
+    clusters : sequence [N]
+        The speaker of each row.
+    weights : array_like [N], optional
+        What each row counts; by default 1.
+    seed : int
+        Seed of the sign patterns.
+    """
+    differences = np.asarray(best, dtype=np.float64)[:, None] - np.asarray(others, dtype=np.float64)
+    labels, index = np.unique(np.asarray(clusters), return_inverse=True)
+    counts = np.ones(len(differences)) if weights is None else np.asarray(weights, dtype=np.float64)
+    sums = np.stack([_by_cluster(column, counts, index, labels.size) for column in differences.T], axis=1)
+    p_values = _sign_flip(sums, flips_for(sums.shape[1]), seed)
+    return holm(np.where(np.isfinite(differences).any(axis=0), p_values, math.nan))
+
+
+def _by_cluster(differences: Floats, counts: Floats, index: NDArray[np.intp], clusters: int) -> Floats:
+    """Return the weighted sum of each cluster's differences, [G]; missing ones count nothing."""
+    kept = np.isfinite(differences)
+    sums: Floats = np.zeros(clusters)
+    np.add.at(sums, index[kept], (differences * counts)[kept])
+    return sums
 
 
 def holm(p_values: ArrayLike) -> Floats:

@@ -36,9 +36,16 @@ TYPICAL_KBPS = 6.0
 MOST_PANELS = 8
 
 
+EDGE = 0.03
+"""How far below a band's lower edge a rate still belongs to it: 7.95 kbit/s are a peer of 8."""
+
+NEAR_NOMINAL = 0.1
+"""How far the measured rate may be from the nominal one for the latter to decide on the band."""
+
+
 @dataclass(frozen=True)
 class Band:
-    """A range of measured bitrates within which codecs are ranked: low <= rate < high."""
+    """A range of bitrates within which codecs are ranked: low <= rate < high, edges with a tolerance."""
 
     low_kbps: float
     high_kbps: float
@@ -52,12 +59,27 @@ class Band:
             return f"above {self.low_kbps:g} kbit/s"
         return f"{self.low_kbps:g}\N{EN DASH}{self.high_kbps:g} kbit/s"
 
+    @property
+    def key(self) -> str:
+        """Return e.g. ``4-8``, for what asks for a band by name."""
+        return f"{self.low_kbps:g}-{self.high_kbps:g}"
+
     def holds(self, kbps: float) -> bool:
-        """Say whether a measured rate falls into the band."""
-        return self.low_kbps <= kbps < self.high_kbps
+        """Say whether a rate, as `banded_kbps` gives it, falls into the band."""
+        return self.low_kbps <= kbps * (1 + EDGE) < self.high_kbps
 
 
 BANDS = tuple(Band(low, high) for low, high in itertools.pairwise(EDGES_KBPS))
+
+
+def banded_kbps(measured: float, nominal: float) -> float:
+    """Return the rate that decides on a point's band: the nominal one unless the measured is far from it.
+
+    So peers stay together: what is run at 8 kbit/s stands at 8, whether it took 7.7 or 8.0 on this speech.
+    NaN stands for a rate that nobody knows.
+    """
+    near = abs(measured - nominal) <= NEAR_NOMINAL * nominal
+    return nominal if near or math.isnan(measured) else measured
 
 
 def point_label(codec: str, point: str) -> str:
@@ -76,6 +98,12 @@ def is_declared(run: Run, codec: str) -> bool:
     return bool(run.manifest["codecs"][codec]["info"]["kind"] == FILES)
 
 
+def tells_of(run: Run, metric: str, codec: str) -> bool:
+    """Say whether a metric says anything of a codec: one that compares waveforms does not of a vocoder."""
+    compares = run.manifest["metrics"][metric].get("compares_waveforms", False)
+    return not compares or bool(run.manifest["codecs"][codec]["info"].get("keeps_waveform", True))
+
+
 def shown_kbps(table: pd.DataFrame) -> pd.Series:
     """Return the rate at which each row of a summary stands in charts and bands: measured, else declared."""
     return table["payload_kbps"].fillna(table["declared_kbps"])
@@ -83,7 +111,7 @@ def shown_kbps(table: pd.DataFrame) -> pd.Series:
 
 def without_truth(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table with a column ``codec`` that are not the ground truth's."""
-    return table[[not is_ground_truth(run, codec) for codec in table["codec"]]]
+    return table[~table["codec"].map(lambda codec: is_ground_truth(run, codec)).astype(bool)]
 
 
 def ordered(run: Run, codecs: Iterable[str]) -> list[str]:

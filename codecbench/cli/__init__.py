@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
@@ -23,24 +24,75 @@ from codecbench.errors import CodecBenchError, WrongUsage, told
 from codecbench.guard import to_stderr
 from codecbench.text import one_line
 
+
+class Lazy(NamedTuple):
+    """Where a command is, and the first line of its help, so that the list of commands imports none."""
+
+    place: str
+    first_line: str
+
+
 COMMANDS = {
-    "run": "codecbench.cli.run:run",
-    "score": "codecbench.cli.score:score",
-    "list": "codecbench.cli.listing:list_all",
-    "report": "codecbench.cli.results:report",
-    "merge": "codecbench.cli.merging:merge",
-    "table": "codecbench.cli.table:table",
-    "compare": "codecbench.cli.compare:compare",
-    "gate": "codecbench.cli.gate:gate",
-    "figure": "codecbench.cli.figure:figure",
-    "leaderboard": "codecbench.cli.leaderboard:leaderboard",
-    "export": "codecbench.cli.results:export",
-    "check-published": "codecbench.cli.published:check_published",
-    "listen": "codecbench.cli.listen:listen",
-    "encode": "codecbench.cli.coding:encode",
-    "decode": "codecbench.cli.coding:decode",
-    "weights": "codecbench.cli.weights:weights",
-    "selftest": "codecbench.cli.selftest:selftest",
+    "run": Lazy("codecbench.cli.run:run", "Push a speech set through codecs and score every utterance."),
+    "score": Lazy(
+        "codecbench.cli.score:score", "Score speech that codecs have decoded already, against its references."
+    ),
+    "list": Lazy(
+        "codecbench.cli.listing:list_all",
+        "Show codecs, metrics and datasets, one a line, and whether they can run here; or all about a NAME.",
+    ),
+    "report": Lazy(
+        "codecbench.cli.results:report",
+        "Write tables, plots and one page with players from one or several runs.",
+    ),
+    "merge": Lazy(
+        "codecbench.cli.merging:merge",
+        "Put runs of the same speech together: codecbench merge runs/x/shard-* --out runs/x.",
+    ),
+    "table": Lazy(
+        "codecbench.cli.table:table",
+        "Print the table of a stored run; as text and JSON, of the whole run, also write it to"
+        " RUN/table.csv.",
+    ),
+    "compare": Lazy(
+        "codecbench.cli.compare:compare",
+        "Compare stored runs, or codecs in them, with the first one, on the utterances that both have.",
+    ),
+    "gate": Lazy(
+        "codecbench.cli.gate:gate",
+        "Decide whether NEW may replace BASE, from the paired differences on the utterances that both have.",
+    ),
+    "figure": Lazy(
+        "codecbench.cli.figure:figure",
+        "Draw one figure of one or several runs, made to be printed at its width in type of 8 pt.",
+    ),
+    "leaderboard": Lazy(
+        "codecbench.cli.leaderboard:leaderboard",
+        "Lay out RESULTS, files or folders that export --results wrote, as a leaderboard.",
+    ),
+    "export": Lazy(
+        "codecbench.cli.results:export",
+        "Write a run's records, a row a cell, as Parquet or CSV without tokens; or its means as JSON.",
+    ),
+    "check-published": Lazy(
+        "codecbench.cli.published:check_published",
+        "Flag scores of the run in OUT outside the published band for the same codec, rate and test set.",
+    ),
+    "listen": Lazy(
+        "codecbench.cli.listen:listen", "Make a listening test from a run's kept audio, and read the answers."
+    ),
+    "encode": Lazy("codecbench.cli.coding:encode", "Code audio FILES into one .cbn file each."),
+    "decode": Lazy(
+        "codecbench.cli.coding:decode",
+        "Decode .cbn FILES into one .wav file each, at the original's rate and length.",
+    ),
+    "weights": Lazy(
+        "codecbench.cli.weights:weights", "List, fetch and verify the model files that codecs need."
+    ),
+    "selftest": Lazy(
+        "codecbench.cli.selftest:selftest",
+        "Check metrics (all by default) against golden values, or codecs against the contract of codecs.",
+    ),
 }
 
 
@@ -54,7 +106,7 @@ class Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Import a command; None where there is none of that name."""
         if name in COMMANDS:
-            module, _, attribute = COMMANDS[name].partition(":")
+            module, _, attribute = COMMANDS[name].place.partition(":")
             return with_debug(getattr(importlib.import_module(module), attribute))
         if name not in registry.names(registry.COMMANDS):
             return None
@@ -62,6 +114,18 @@ class Commands(click.Group):
             return with_debug(registry.command(name))
         except CodecBenchError as error:
             return _broken(name, error)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands; only plugins' are imported for it."""
+        names = self.list_commands(context)
+        room = formatter.width - 6 - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._short_help(context, name, room)) for name in names])
+
+    def _short_help(self, context: click.Context, name: str, room: int) -> str:
+        command = None if name in COMMANDS else self.get_command(context, name)
+        shown = command or click.Command(name, help=COMMANDS[name].first_line)
+        return shown.get_short_help_str(room)
 
     def resolve_command(
         self, context: click.Context, args: list[str]

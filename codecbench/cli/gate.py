@@ -15,6 +15,7 @@ from codecbench.text import names_in, one_line
 
 if TYPE_CHECKING:
     from codecbench.analysis.gate import Gate
+    from codecbench.analysis.systems import System
 
 FORMATS = ("text", "json", "md", "junit", "sarif")
 SHOWN = (
@@ -44,6 +45,12 @@ class DataError(click.ClickException):
 @click.option(
     "--save", type=click.Path(path_type=Path), metavar="BASE.json", help="Store BASE alone; NEW is not given."
 )
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="Write one offline page: the checks, and the ten utterances that changed most, with players.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 where nothing is worse but something is unsettled.")
 @click.option("--seed", default=0, show_default=True, help="Of sign patterns and bootstrap.")
 def gate(
@@ -54,6 +61,7 @@ def gate(
     kind: str,
     as_json: bool,
     save: Path | None,
+    page: Path | None,
     strict: bool,
     seed: int,
 ) -> int:
@@ -70,20 +78,33 @@ def gate(
         if save:
             _save(systems[0], save)
             return 0
-        found = _gate(systems, margins, names_in(metrics), seed)
+        found = _gate(systems, margins, names_in(metrics), seed, page)
     except CodecBenchError as error:
         raise DataError(str(error)) from error
     _print(found, "json" if as_json else kind, systems[1])
     return _status(found, strict)
 
 
-def _gate(systems: tuple[str, ...], margins: Path | None, metrics: list[str], seed: int) -> Gate:
+def _gate(
+    systems: tuple[str, ...], margins: Path | None, metrics: list[str], seed: int, page: Path | None
+) -> Gate:
     from codecbench.analysis import gate as gates
     from codecbench.analysis.systems import read_system
 
-    limits = gates.default_margins() | (gates.read_margins(margins) if margins else {})
+    own = gates.read_margins(margins) if margins else {}
     base, new = map(read_system, systems)
-    return gates.gate(base, new, limits, metrics, seed)
+    found = gates.gate(base, new, gates.default_margins() | own, metrics, seed=seed, required=own)
+    if page is not None:
+        _write_page(found, base, new, page)
+    return found
+
+
+def _write_page(found: Gate, base: System, new: System, page: Path) -> None:
+    from codecbench.analysis.changes import most_changed
+    from codecbench.report.gate_page import html
+
+    write_atomically(page, html(found, most_changed(found, base, new)))
+    note(f"wrote {page}")
 
 
 def _save(system: str, path: Path) -> None:
@@ -99,7 +120,9 @@ def _print(found: Gate, kind: str, new: str) -> None:
     from codecbench.report import gate_formats
 
     if kind == "json":
-        print_json({"verdict": found.verdict, "checks": rows_of(found.table())})
+        print_json(
+            {"verdict": found.verdict, "checks": rows_of(found.table()), "not_compared": found.not_compared}
+        )
     elif kind == "md":
         click.echo(gate_formats.markdown(found), nl=False)
     elif kind == "junit":
@@ -110,6 +133,8 @@ def _print(found: Gate, kind: str, new: str) -> None:
         table = found.table()
         several = table["new"].nunique() > 1
         print_table(table[["new", *SHOWN] if several else list(SHOWN)], as_json=False)
+    for line in found.not_compared:
+        note(line)
     note(f"{found.verdict}: {gate_formats.counts(found)}")
 
 

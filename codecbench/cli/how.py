@@ -107,6 +107,8 @@ def check(
 
 def execute(plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, **how: Any) -> int:
     """Run a plan, saying on stderr how it goes, then print the table; return the exit status."""
+    for rate in dict.fromkeys(item.asked_kbps for item in plan.taken):
+        note(f"at {rate:g} kbit/s: {', '.join(str(item) for item in plan.taken if item.asked_kbps == rate)}")
     for item in plan.left_out:
         note(str(item))
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]

@@ -33,7 +33,9 @@ from codecbench.text import names_in
 )
 @click.option("--data", default="demo", show_default=True, help="A folder of audio or the name of a set.")
 @click.option(
-    "--kbps", default="", help="Run the point nearest to this rate (or rates: 6,9,12) of each codec."
+    "--kbps",
+    default="",
+    help="Run the point nearest to this rate (or rates: 6,9,12) of each codec, default points first.",
 )
 @click.option("--tolerance", default="10%", show_default=True, help="How far off --kbps a point may be.")
 @click.option(
@@ -43,6 +45,12 @@ from codecbench.text import names_in
     "--weights",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder with model files by codec, DIR/<codec>/; sets CODECBENCH_WEIGHTS.",
+)
+@click.option(
+    "--costs",
+    is_flag=True,
+    help="Make speed and memory comparable for codecbench gate: codecs take turns on each utterance, fresh "
+    "processes tell each point's peak memory.",
 )
 @how.options
 def run(

@@ -15,12 +15,13 @@ from codecbench.data.archive import Archive, install
 from codecbench.data.folders import folder_dataset
 from codecbench.data.sets import Dataset, DatasetSource
 from codecbench.errors import Unavailable
+from codecbench.files import user_cache
 
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
 
 _OPENSLR_HOSTS = ("www.openslr.org", "openslr.elda.org", "us.openslr.org")
-_NOTES = r"(?i:licen[cs]e|readme|speaker)[^/]*$"
+_NOTES = r"(?i:licen[cs]e|readme|speaker)[^/]*$|\.trans\.txt$"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Bundled(DatasetSource):
 class Download(DatasetSource):
     """A set that is downloaded once, into a folder of its name in `data_folder`.
 
-    Only its audio and the notes of its publishers (licence, readme, speakers) are unpacked.
+    Only its audio and the notes of its publishers (licence, readme, speakers, transcripts) are unpacked.
 
     Parameters
     ----------
@@ -86,9 +87,7 @@ def data_folder() -> Path:
     """Return where downloaded sets lie: $CODECBENCH_DATA, else the user's cache."""
     if chosen := os.environ.get("CODECBENCH_DATA"):
         return Path(chosen).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("codecbench")) / "datasets"
+    return user_cache() / "datasets"
 
 
 def demo() -> Bundled:

@@ -2,7 +2,8 @@
 
 `load_dataset` takes the name of a registered set (see `codecbench.data.catalogue`) or the path of a folder.
 A folder holds audio files at any depth, found by `codecbench.walk`.  With a ``manifest.csv`` (columns at
-least ``file`` and ``speaker``) the set is exactly what the manifest lists.
+least ``file`` and ``speaker``) the set is exactly what the manifest lists.  Transcripts are its column
+``text``, else those that `codecbench.data.transcripts` finds beside the audio.
 
 A file that cannot be read stays in the set with ``seconds`` None: its cells then fail with the error of
 `codecbench.audio.load` and are counted, instead of the file being dropped or stopping the run.
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codecbench import audio, pairs, registry, walk
-from codecbench.data import listed
+from codecbench.data import listed, transcripts
 from codecbench.data.listed import MANIFEST
 from codecbench.data.sets import Dataset, Utterance, registered
 from codecbench.data.speakers import speakers_of
@@ -139,6 +140,10 @@ def _of_files(
     with ThreadPoolExecutor() as pool:
         seconds = list(pool.map(audio.seconds, paths))
         digests = list(pool.map(sha256_or_unreadable, paths))
+    texts = transcripts.beside(paths)
+    for file, text in zip(files, texts, strict=True):
+        if text and not known[file].get(transcripts.COLUMN):
+            known[file][transcripts.COLUMN] = text
     names = [pair_name(path) for path in files]
     alone = unique([stem(item) for item in names])
     told, how = speakers_of(names, shown_name(folder.resolve().name))

@@ -40,7 +40,7 @@ class Utterance:
     stem_is_unique : bool
         Whether the set has no other file of that stem, so that decoded files may be found by it alone.
     about : Mapping[str, str]
-        What else the manifest says of it, by column: language, gender, ...
+        What else the manifest says of it, by column: language, gender, ...; ``text`` is what was said.
     """
 
     id: str

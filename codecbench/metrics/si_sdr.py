@@ -33,6 +33,7 @@ class SiSdr(Metric):
     higher_is_better: ClassVar[bool] = True
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    compares_waveforms: ClassVar[bool] = True
     citation: ClassVar[str] = "Le Roux et al., ICASSP 2019"
     bibtex: ClassVar[str] = """\
 @inproceedings{leroux2019sdr,

@@ -75,6 +75,8 @@ class WordError(Metric):
         recorded=True,
     )
 
+    by_character: ClassVar[bool] = False
+
     against: str = "reference-transcript"
     language: str = "en"
     beam: int = 1
@@ -95,18 +97,27 @@ class WordError(Metric):
         """Return the error rate of one pair in percent.  ref, deg: float32 [T] at 16 kHz."""
         from rapidfuzz.distance import Levenshtein
 
-        said, heard = self.tokens(ref), self.tokens(deg)
-        if not said:
-            raise Unscorable("the recogniser understands no word in the reference")
+        said, heard = self.said(ref), self.heard(deg)
         return 100.0 * Levenshtein.distance(said, heard) / len(said)
 
     def weight(self, ref: Wave) -> float:
-        """Return how many words the reference has."""
-        return float(len(self.tokens(ref)))
+        """Return how many words, or characters, were said."""
+        return float(len(self.said(ref)))
 
-    def tokens(self, wave: Wave) -> Sequence[str]:
-        """Return what errors are counted in: the words that the recogniser understands."""
-        return normalise(transcribe(wave.tobytes(), self.language, self.beam, self.precision)).split()
+    def said(self, ref: Wave) -> Sequence[str]:
+        """Return what counts as said, in `units`; raises Unscorable if that is nothing."""
+        units = self.heard(ref)
+        if not units:
+            raise Unscorable("the recogniser understands no word in the reference")
+        return units
+
+    def heard(self, wave: Wave) -> Sequence[str]:
+        """Return what the recogniser understands, in `units`."""
+        return self.units(transcribe(wave.tobytes(), self.language, self.beam, self.precision))
+
+    def units(self, text: str) -> Sequence[str]:
+        """Return a text in what errors are counted in: words, or characters with one space between words."""
+        return normalise(text) if self.by_character else normalise(text).split()
 
 
 @dataclass(frozen=True)
@@ -116,10 +127,7 @@ class CharacterError(WordError):
     name: ClassVar[str] = "dcer"
     label: ClassVar[str] = "dCER"
     golden: ClassVar[Golden | None] = WordError.golden
-
-    def tokens(self, wave: Wave) -> Sequence[str]:
-        """Return what errors are counted in: the characters of the words, one space between these."""
-        return " ".join(super().tokens(wave))
+    by_character: ClassVar[bool] = True
 
 
 def normalise(text: str) -> str:

@@ -24,7 +24,7 @@ from codecbench.report.content import EVERYTHING, Content
 from codecbench.report.context import CAPTIONS, Findings, page_context
 from codecbench.report.one_figure import published_points
 from codecbench.report.payload import payload
-from codecbench.report.selection import RATE, narrow, with_columns
+from codecbench.report.selection import RATE, narrow, scores_of, tokens_of, with_columns
 from codecbench.report.style import marks
 from codecbench.report.table import PaperTable, paper_table
 from codecbench.scratch import put, scratch
@@ -184,7 +184,9 @@ def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
     """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
     parts = [f"# {table_formats.escape_markdown(findings.title)}"]
     images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
-    parts += [*images[:1], table_formats.markdown(findings.table)]
+    parts += [*images[:1], table_formats.markdown(scores_of(findings.table))]
+    if tokens := tokens_of(findings.table):
+        parts += ["## Tokens", table_formats.markdown(tokens)]
     parts += [table_formats.markdown(findings.by)] if findings.by is not None else []
     parts += [*images[1:], *heard.markdown(findings.heard)]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]

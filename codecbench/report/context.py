@@ -11,8 +11,11 @@ import pandas as pd
 
 from codecbench.listen.answers import Answered
 from codecbench.report import methods
+from codecbench.report.agreement_figure import CAUTION
 from codecbench.report.heard import heard
+from codecbench.report.selection import scores_of, tokens_of
 from codecbench.report.table import PaperTable, fixed
+from codecbench.report.table_formats import ranks_told
 from codecbench.store.store import Run
 
 CAPTIONS = {
@@ -20,6 +23,7 @@ CAPTIONS = {
     "distribution": "Spread over utterances: 5 to 95 %, the middle half, and the median.",
     "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
     "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
+    "agreement": f"Rank correlation of the metrics over codecs and over utterances. {CAUTION}",
     "spectrograms": "One utterance through each codec: spectrogram and mel spectrogram.",
 }
 """The figures that the page shows, with what they show."""
@@ -57,7 +61,9 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),
-        "table": findings.table,
+        "table": scores_of(findings.table),
+        "ranks": ranks_told(findings.table),
+        "tokens": tokens_of(findings.table),
         "by": findings.by,
         "fixed": fixed,
         "metric_labels": {name: metric["label"] for name, metric in manifest["metrics"].items()},

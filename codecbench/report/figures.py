@@ -19,8 +19,10 @@ from codecbench.analysis.runs import (
     points,
     scored,
     shown_kbps,
+    tells_of,
     without_truth,
 )
+from codecbench.report.agreement_figure import metric_agreement
 from codecbench.report.plots import (
     RATE_TICKS,
     SPEED_TICKS,
@@ -61,6 +63,7 @@ def write_figures(
         "speed-quality": speed_quality(run, summary, marks),
         "distribution": distribution(run, marks),
         "codebook-use": codebook_use(run, marks),
+        "agreement": metric_agreement(run, summary),
     }
     for metric in run.metrics:
         drawn[f"rate-quality-{metric}"] = rate_quality(run, summary, published, marks, [metric])
@@ -93,6 +96,8 @@ def rate_quality(
         for metric, axis in zip(chosen, axes, strict=True):
             name_axis(axis, run.manifest["metrics"][metric])
             for codec in ordered(run, run.manifest["codecs"]):
+                if not tells_of(run, metric, codec):
+                    continue
                 curve = summary[(summary["codec"] == codec) & summary[metric].notna()].sort_values("kbps")
                 _curve(axis, curve, metric, marks[codec], is_ground_truth(run, codec))
                 if is_declared(run, codec):

@@ -14,6 +14,8 @@ from codecbench.report.table_formats import escape_markdown
 from codecbench.text import printable
 
 HEADS = ("check", "base", "new", "gain", "90 % interval", "margin", "verdict")
+COUNTED = "counted"
+"""What stands in place of an interval where nothing is sampled."""
 LEVELS = {WORSE: "error", INCONCLUSIVE: "warning"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -35,15 +37,19 @@ def markdown(gate: Gate) -> str:
     lines = [f"**{gate.verdict.upper()}**: {counts(gate)}", "", f"| {' | '.join(HEADS)} |", "|:--" * 7 + "|"]
     for row in gate.table().to_dict("records"):
         check = Check(**{str(name): value for name, value in row.items()})
-        between = f"{check.low:+.3g} to {check.high:+.3g}" if math.isfinite(check.low) else "counted"
-        cells = (
-            f"{check.check} ({check.unit})" if check.unit else check.check, f"{check.base_value:.4g}",
-            f"{check.new_value:.4g}", f"{check.gain:+.3g}", between, f"{check.margin:.3g}", check.verdict,
-        )  # fmt: skip
-        lines.append(f"| {' | '.join(map(escape_markdown, cells))} |")
+        lines.append(f"| {' | '.join(map(escape_markdown, cells(check)))} |")
     pairs = dict.fromkeys((check.base, check.new) for check in gate.checks)
     lines += ["", *(f"{escape_markdown(new)} against {escape_markdown(base)}." for base, new in pairs)]
     return "\n".join(lines) + "\n"
+
+
+def cells(check: Check) -> tuple[str, ...]:
+    """Return a check's row in tables for people, below `HEADS`."""
+    between = f"{check.low:+.3g} to {check.high:+.3g}" if math.isfinite(check.low) else COUNTED
+    return (
+        f"{check.check} ({check.unit})" if check.unit else check.check, f"{check.base_value:.4g}",
+        f"{check.new_value:.4g}", f"{check.gain:+.3g}", between, f"{check.margin:.3g}", check.verdict,
+    )  # fmt: skip
 
 
 def counts(gate: Gate) -> str:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 
+from codecbench.analysis.best import BEST, SECOND
 from codecbench.report.latex_text import SIGN, SIGN_MEANS
 from codecbench.report.latex_text import escape as escape_latex
-from codecbench.report.table import BEST, SECOND, SHORT, Column, Entry, PaperTable, Row
+from codecbench.report.table import SHORT, Column, Entry, PaperTable, Row
 from codecbench.report.table_formats import caption, head, limits, marked, shown_unit
 
 CONSTANT = ("n", "failures")

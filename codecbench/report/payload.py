@@ -13,7 +13,15 @@ import pandas as pd
 from codecbench.analysis import comparisons
 from codecbench.analysis.bootstrap import FEWEST_CLUSTERS
 from codecbench.analysis.paired import smallest_p
-from codecbench.analysis.runs import decimals, is_ground_truth, point_label, points
+from codecbench.analysis.runs import (
+    BANDS,
+    banded_kbps,
+    decimals,
+    is_ground_truth,
+    point_label,
+    points,
+    tells_of,
+)
 from codecbench.report import spectra
 from codecbench.report.assets import Assets, slug
 from codecbench.report.style import DASHES, MARKERS, Mark
@@ -40,9 +48,12 @@ def payload(
             for name, m in run.manifest["metrics"].items()
         ],
         "points": [_point(run, rows[pair], marks) for pair in shown],
+        "bands": [[band.key, band.label] for band in BANDS],
         "summary": {
             metric: [
                 _numbers([rows[pair][f"{metric}{part}"] for part in ("", "_low", "_high", "_n")])
+                if tells_of(run, metric, pair[0])
+                else [None, None, None, 0]
                 for pair in shown
             ]
             for metric in run.manifest["metrics"]
@@ -72,10 +83,12 @@ def payload(
 def _point(run: Run, row: Mapping[Any, Any], marks: Mapping[str, Mark]) -> dict[str, Any]:
     codec, declared = row["codec"], row["declared_kbps"]
     lacking = math.isnan(row["payload_kbps"])
+    rate = banded_kbps(row["payload_kbps"], row["nominal_kbps"])
     return {
         "label": point_label(codec, row["point"]), "codec": codec,
         "kbps": _number(declared if lacking else row["payload_kbps"]),
         "declared": lacking and math.isfinite(declared),
+        "band": next((band.key for band in BANDS if band.holds(rate)), None),
         "nominal": _number(row["nominal_kbps"]),
         "truth": is_ground_truth(run, codec), "own": codec in run.ours,
         "n": int(row["n"]), "failures": int(row["failures"]), **_mark(marks[codec]),

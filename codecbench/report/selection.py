@@ -51,6 +51,28 @@ def narrow(table: PaperTable, scores: int = 4) -> PaperTable:
     return with_columns(table, [*rate, *narrow_metrics(table.metrics, scores)])
 
 
+def scores_of(table: PaperTable) -> PaperTable:
+    """Return a table without what is asked of tokenizers alone, see `tokens_of`."""
+    return replace(table, columns=tuple(column for column in table.columns if not column.of_tokens))
+
+
+def tokens_of(table: PaperTable) -> PaperTable | None:
+    """Return the facts of the codecs that have tokens: rate, tokens, weights; None where none has any."""
+    sections = [
+        replace(section, rows=tuple(row for row in section.rows if _known(row, "tokens_s")))
+        for section in table.sections
+    ]
+    shown = tuple(section for section in sections if section.rows)
+    if not shown:
+        return None
+    columns = [column for column in table.columns if column.of_tokens or column.key in {"codec", RATE}]
+    return replace(table, columns=tuple(columns), sections=shown, metrics=())
+
+
+def _known(row: Row, key: str) -> bool:
+    return math.isfinite(float(row.entries[key].value))
+
+
 def sorted_by(table: PaperTable, order: str) -> PaperTable:
     """Return the rows of each band in the order of a column: scores best first, all else upwards.
 

@@ -8,10 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
-from codecbench.report.table import BEST, SECOND, SHORT, Column, Entry, PaperTable, Row, fixed
+from codecbench.analysis.best import BEST, SECOND
+from codecbench.report.table import SHORT, Column, Entry, PaperTable, Row, fixed
 from codecbench.text import csv_safe
 
-RANKS = "Best of a band bold, second underlined."
+RANKS = (
+    "Best of a band bold, with all that do not differ significantly from it (sign-flip test by speaker, "
+    "5 %); next underlined."
+)
 INTERVAL = "with the 95 % bootstrap interval"
 DECLARED = "A declared rate is what the user says of files decoded elsewhere; nobody measured it."
 MOST_NAMED = 6
@@ -43,11 +47,18 @@ def caption(table: PaperTable, *, interval: bool) -> str:
         + (f", {INTERVAL}{clustered(table)}." if interval and has_limits(table) else "."),
         "kbit/s is the measured payload without container.",
         DECLARED if any(math.isfinite(float(row.entries["declared_kbps"].value)) for row in rows) else "",
-        RANKS if any(entry.rank for row in rows for entry in row.entries.values()) else "",
+        ranks_told(table),
+        _untold(table, rows),
         f"{failed} cells failed." if failed else "",
         _incomplete(table, rows),
     ]
     return " ".join(filter(None, parts))
+
+
+def ranks_told(table: PaperTable) -> str:
+    """Return what bold and underlined mean, empty where nothing is."""
+    entries = [row.entries[name] for part in table.sections for row in part.rows for name in table.metrics]
+    return RANKS if any(entry.rank for entry in entries) else ""
 
 
 def clustered(table: PaperTable) -> str:
@@ -150,6 +161,13 @@ def _cell(row: Row, column: Column, interval: bool, short: Collection[str]) -> s
     text += SHORT if column.key in short else ""
     between = limits(entry, column) if interval else ""
     return f"{text} ({escape_markdown(between)})" if between else text
+
+
+def _untold(table: PaperTable, rows: list[Row]) -> str:
+    """Return a sentence on the scores that are not printed because they say nothing of their codec."""
+    heads = {column.key: column.head for column in table.columns}
+    names = [heads[name] for name in table.metrics if any(not row.entries[name].telling for row in rows)]
+    return f"{' and '.join(names)}: not for vocoders, which do not keep the waveform." if names else ""
 
 
 def _incomplete(table: PaperTable, rows: list[Row]) -> str:

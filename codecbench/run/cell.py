@@ -13,16 +13,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from codecbench import audio, calls, returned
 from codecbench.alignment import Delay
-from codecbench.codec import Codec, DecodedFiles, Wave
+from codecbench.codec import Codec, Codes, DecodedFiles, OperatingPoint, Wave
 from codecbench.data.sets import Utterance
 from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
 from codecbench.guard import guarded
@@ -32,6 +34,7 @@ from codecbench.run.plan import Cell
 from codecbench.run.scoring import (
     LAG_HZ,
     Pair,
+    Score,
     read_settled,
     score_aligned,
     score_raw,
@@ -39,7 +42,7 @@ from codecbench.run.scoring import (
     write_settled,
 )
 from codecbench.store.layout import audio_path, reference_path
-from codecbench.store.records import ALIGNMENT, MEASURED, Record, encode_codes
+from codecbench.store.records import ALIGNMENT, MEASURED, RECODED, Record, encode_codes
 
 T = TypeVar("T")
 
@@ -54,7 +57,8 @@ class Task:
     ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
     one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
-    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.
+    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.  ``turns`` names
+    the call in which codecs take turns, empty where they do not.
     """
 
     cell: Cell
@@ -65,6 +69,7 @@ class Task:
     delay: Delay | None = None
     known: Record | None = None
     more: tuple[Metric, ...] = ()
+    turns: str = ""
 
 
 @dataclass
@@ -127,7 +132,9 @@ def blank(cell: Cell) -> Record:
         "raw_scores": {},
         "reasons": {},
         "codes": None,
+        RECODED: None,
         "audio": None,
+        "batch": None,
     }
 
 
@@ -178,7 +185,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     write_delay(record, own)
     for metric in task.metrics:
         with _counted(outcome):
-            score_raw(metric, pair, record, _try_score)
+            score_raw(metric, pair, record, _scorer(cell))
     _align(task.delay or own, pair, task, outcome)
     if task.out is not None:
         record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
@@ -199,7 +206,7 @@ def _align(delay: Delay, pair: Pair | None, task: Task, outcome: Outcome) -> Non
     write_settled(outcome.record, delay)
     for metric in task.metrics:
         with _counted(outcome):
-            score_aligned(metric, delay, pair, outcome.record, _try_score)
+            score_aligned(metric, delay, pair, outcome.record, _scorer(task.cell))
 
 
 def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
@@ -237,8 +244,8 @@ def _score_more(task: Task, outcome: Outcome) -> None:
     delay = read_settled(outcome.record)
     for metric in task.more:
         with _counted(outcome):
-            score_raw(metric, pair, outcome.record, _try_score)
-            score_aligned(metric, delay, pair, outcome.record, _try_score)
+            score_raw(metric, pair, outcome.record, _scorer(task.cell))
+            score_aligned(metric, delay, pair, outcome.record, _scorer(task.cell))
 
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
@@ -256,13 +263,40 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         rtf_encode=record["encode_s"] / seconds,
         rtf_decode=record["decode_s"] / seconds,
         codes=None if coded.codes is None else encode_codes(coded.codes),
+        batch=worker.batch(task.turns),
     )
+    if coded.codes is not None:
+        with _counted(outcome):
+            record[RECODED] = _recoded_equal(codec, coded.codes, decoded, point)
     return decoded
 
 
-def _try_score(metric: Metric, ref: Wave, deg: Wave) -> tuple[float | None, str, float]:
+def _recoded_equal(codec: Codec, codes: Codes, decoded: Wave, point: OperatingPoint) -> float | None:
+    """Return the share of tokens [F, T] that decoded speech, coded again, has at the same places.
+
+    None without tokens, or where the codec cannot code its own output: the first coding stands all the same.
+    """
     try:
-        opened = worker.open_metric(metric)
+        again = calls.encode(codec, decoded, point)[0].codes
+    except Exception:
+        return None
+    if again is None or not codes.size:
+        return None
+    streams, steps = (min(one, other) for one, other in zip(codes.shape, again.shape, strict=True))
+    equal = np.count_nonzero(codes[:streams, :steps] == again[:streams, :steps])
+    return equal / max(codes.size, again.size)
+
+
+def _scorer(cell: Cell) -> Score:
+    """Return what scores a pair of the cell's utterance."""
+    return partial(_try_score, cell.utterance.about)
+
+
+def _try_score(
+    about: Mapping[str, str], metric: Metric, ref: Wave, deg: Wave
+) -> tuple[float | None, str, float]:
+    try:
+        opened = calls.knowing(worker.open_metric(metric), about)
         value = calls.score(opened, ref, deg)
         return value, "", calls.weight(opened, ref)
     except Unscorable as error:

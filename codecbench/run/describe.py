@@ -70,8 +70,16 @@ def describe(
 
 
 def _codec(entry: Contestant) -> Manifest:
-    points = [{"name": point.name, "nominal_kbps": _finite(point.nominal_kbps)} for point in entry.points]
-    return {"signature": entry.signature, "info": asdict(entry.codec.info), "points": points}
+    info = entry.codec.info
+    points = [
+        {
+            "name": point.name,
+            "nominal_kbps": _finite(point.nominal_kbps),
+            "frame_rate_hz": point.frame_rate_hz or info.frame_rate_hz,
+        }
+        for point in entry.points
+    ]
+    return {"signature": entry.signature, "info": asdict(info), "points": points}
 
 
 def _finite(value: float) -> float | None:
@@ -84,6 +92,7 @@ def _metric(metric: Any) -> Manifest:
         "label": metric.label,
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
+        "compares_waveforms": metric.compares_waveforms,
         "value_range": [_finite(bound) for bound in metric.value_range],
         "citation": metric.citation,
         "bibtex": metric.bibtex,

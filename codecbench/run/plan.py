@@ -8,6 +8,7 @@ dropped.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,9 @@ from codecbench.store.records import FIELDS as COLUMNS
 
 CELL_VERSION = 3
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
+
+HELD_PARAMETERS = 250_000_000
+"""Weights of all codecs that a worker holds open, 1 GB in single precision; one codec may have more."""
 
 DEFAULT_METRICS = (
     "stoi",
@@ -74,6 +78,20 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The point of a codec that was taken for a rate asked for, both in kbit/s."""
+
+    asked_kbps: float
+    label: str
+    point: str
+    nominal_kbps: float
+
+    def __str__(self) -> str:
+        off = self.nominal_kbps / self.asked_kbps - 1
+        return f"{self.label}@{self.point}" + (f" ({off:+.1%})" if abs(off) >= 0.0005 else "")
+
+
+@dataclass(frozen=True)
 class Cell:
     """One utterance through one codec at one point; ``key`` names the result among all runs.
 
@@ -93,8 +111,10 @@ class Cell:
 class Plan:
     """The cells of a run and what it had to leave out.
 
-    Iteration goes codec by codec, so that workers hold few of them, and within a codec utterance by
-    utterance, so that the points share the loaded reference.
+    Iteration goes utterance by utterance, so that codecs share what metrics make of the reference, over as
+    many codecs as a worker may hold open (`held_together`); where there are more, one group after the other.
+    With ``in_turns`` there is one group, and the order of its codecs turns round from one utterance to the
+    next, so that none is always timed on a warmer machine.
     """
 
     dataset: Dataset
@@ -102,18 +122,36 @@ class Plan:
     metrics: tuple[Metric, ...]
     left_out: tuple[LeftOut, ...] = ()
     """A metric among them stays in ``metrics``: its scores are missing, with the reason."""
+    taken: tuple[Taken, ...] = ()
+    """For each rate asked for, the points that stand for it."""
+    in_turns: bool = False
 
     def __len__(self) -> int:
         return len(self.dataset.utterances) * sum(len(entry.points) for entry in self.contestants)
 
     def __iter__(self) -> Iterator[Cell]:
         digests = {item.id: sha256_or_unreadable(item.path) for item in self.dataset.utterances}
-        for entry in self.contestants:
-            for utterance in self.dataset.utterances:
+        groups = [list(self.contestants)] if self.in_turns else held_together(self.contestants)
+        for group, (number, utterance) in itertools.product(groups, enumerate(self.dataset.utterances)):
+            for entry in reversed(group) if self.in_turns and number % 2 else group:
                 for point in entry.points:
                     digest = digests[utterance.id]
                     key = _key(utterance.id, digest, entry.signature, point)
                     yield Cell(key, utterance, digest, entry.label, entry.spec, entry.signature, point)
+
+
+def held_together(contestants: Sequence[Contestant]) -> list[list[Contestant]]:
+    """Part codecs into groups, in their order, whose models a worker may hold open at once."""
+    groups: list[list[Contestant]] = []
+    held = 0
+    for entry in contestants:
+        weights = entry.codec.info.parameters or 0
+        held += weights
+        if not groups or held > HELD_PARAMETERS:
+            groups.append([])
+            held = weights
+        groups[-1].append(entry)
+    return groups
 
 
 def make_plan(
@@ -134,7 +172,8 @@ def make_plan(
     metrics : sequence of str
         Names of metrics, or of groups: ``fast``, ``paper``, ``all``; see `METRIC_GROUPS`.
     kbps : sequence of float
-        For codecs without explicit points: run the point nearest to each of these rates.
+        For codecs without explicit points: run the point nearest to each of these rates, one of the default
+        ladder where that has one near enough, else one of the others.
     tolerance : float
         How far that point may be off, relative to the rate.
 
@@ -145,21 +184,23 @@ def make_plan(
     """
     contestants: list[Contestant] = []
     left_out: list[LeftOut] = []
+    taken: list[Taken] = []
     for request in parse_codecs(codecs) if isinstance(codecs, str) else codecs:
         try:
             codec = registry.codec(request.spec)
             contract.check_here(codec)
-            points, missed = _choose(request, codec, kbps, tolerance)
+            points, missed, found = _choose(request, codec, kbps, tolerance)
             signature = contract.signature(codec)
         except Unavailable as error:
             left_out.append(LeftOut("codec", request.label, error.reason, error.remedy))
             continue
         left_out += missed
+        taken += found
         if points:
             contestants.append(Contestant(request.label, request.spec, codec, signature, points))
     _refuse_twins(contestants)
     scored, absent = _metrics(metrics)
-    return Plan(dataset, tuple(contestants), scored, (*left_out, *absent))
+    return Plan(dataset, tuple(contestants), scored, (*left_out, *absent), tuple(taken))
 
 
 def _refuse_twins(contestants: Sequence[Contestant]) -> None:
@@ -177,21 +218,26 @@ def _refuse_twins(contestants: Sequence[Contestant]) -> None:
 
 def _choose(
     request: Request, codec: Codec, kbps: Sequence[float], tolerance: float
-) -> tuple[tuple[OperatingPoint, ...], list[LeftOut]]:
+) -> tuple[tuple[OperatingPoint, ...], list[LeftOut], list[Taken]]:
     if request.points:
-        return tuple(contract.point(codec, name) for name in request.points), []
+        return tuple(contract.point(codec, name) for name in request.points), [], []
     if not kbps:
-        return tuple(point for point in codec.points if point.default), []
+        return tuple(point for point in codec.points if point.default), [], []
     chosen: dict[str, OperatingPoint] = {}
-    missed = []
+    missed, taken = [], []
     for asked in kbps:
-        # Of points at the same rate the default one is taken, then the first.
-        best = min(codec.points, key=lambda point: (_distance(point, asked), not point.default))
-        if _distance(best, asked) <= tolerance * asked * (1 + 1e-9):
+        near = tolerance * asked * (1 + 1e-9)
+        # Others than the default points may measure far from their nominal rate, so they come second.
+        found = [point for point in codec.points if _distance(point, asked) <= near]
+        found = [point for point in found if point.default] or found
+        if found:
+            best = min(found, key=lambda point: _distance(point, asked))
             chosen[best.name] = best
+            taken.append(Taken(asked, request.label, best.name, best.nominal_kbps))
         else:
-            missed.append(_unmatched(request, asked, best))
-    return tuple(chosen.values()), missed
+            nearest = min(codec.points, key=lambda point: (_distance(point, asked), not point.default))
+            missed.append(_unmatched(request, asked, nearest))
+    return tuple(chosen.values()), missed, taken
 
 
 def _distance(point: OperatingPoint, asked: float) -> float:

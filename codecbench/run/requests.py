@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codecbench import contract
 from codecbench.errors import WrongUsage
+from codecbench.names import NAME, WHAT_A_NAME_IS
 from codecbench.run.groups import expanded
 from codecbench.text import shown_name
 
@@ -104,8 +104,8 @@ def _split_label(part: str) -> tuple[str, str]:
     label, separator, rest = part.partition("=")
     if not separator or ":" in label:
         return "", part
-    if not contract.NAME.fullmatch(label):
-        raise WrongUsage(f"the label {label!r} cannot be used; a label is {contract.WHAT_A_NAME_IS}")
+    if not NAME.fullmatch(label):
+        raise WrongUsage(f"the label {label!r} cannot be used; a label is {WHAT_A_NAME_IS}")
     return label, rest
 
 

@@ -23,6 +23,8 @@ def differences(there: Manifest, here: Manifest) -> list[str]:
     if there["dataset"]["revision"] != here["dataset"]["revision"]:
         told = (f"{data['name']!r} ({data['revision'][:12]})" for data in (there["dataset"], here["dataset"]))
         found.append("different speech by hash: dataset {} there, {} here".format(*told))
+    if other := _other_texts(there, here):
+        found.append(f"another transcript of {other} there than here")
     for group in ("codecs", "metrics"):
         for name in sorted(there[group].keys() & here[group].keys()):
             was, now_is = there[group][name]["signature"], here[group][name]["signature"]
@@ -31,6 +33,16 @@ def differences(there: Manifest, here: Manifest) -> list[str]:
     if there["codecs"].keys() & here["codecs"].keys() and there["device"] != here["device"]:
         found.append(f"device {there['device']} there, {here['device']} here")
     return found
+
+
+def _other_texts(there: Manifest, here: Manifest) -> str:
+    """Return the first utterance that both have with different transcripts, "" for none."""
+    texts = {item["id"]: item.get("about", {}).get("text") for item in there["utterances"]}
+    for item in here["utterances"]:
+        mine, theirs = item.get("about", {}).get("text"), texts.get(item["id"])
+        if mine and theirs and mine != theirs:
+            return str(item["id"])
+    return ""
 
 
 def lag_differences(there: Manifest, here: Manifest) -> list[str]:
@@ -78,7 +90,7 @@ def merge(old: Manifest | None, new: Manifest) -> Manifest:
     merged["codecs"] = dict(old["codecs"])
     for label, entry in new["codecs"].items():
         points = {point["name"]: point for point in old["codecs"].get(label, entry)["points"]}
-        points |= {point["name"]: point for point in entry["points"]}
+        points |= {point["name"]: points.get(point["name"], {}) | point for point in entry["points"]}
         merged["codecs"][label] = {**entry, "points": list(points.values())}
     merged["metrics"] = {**old["metrics"], **new["metrics"]}
     before = {item["id"]: item for item in old["utterances"]}

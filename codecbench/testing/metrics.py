@@ -93,6 +93,7 @@ def check_metric(metric: Metric) -> Iterator[CheckResult]:
 def checks(metric: Metric) -> Iterator[Check]:
     """List the checks that apply to a metric; golden values only where its class has some."""
     recorded = metric.golden is not None and metric.golden.recorded
+    metric = calls.knowing(metric, {"text": signals.RECORDED_TEXT} if recorded else {})
     speech = signals.recording() if recorded else signals.speech_like()
     noisy = signals.with_noise(speech)
     if metric.golden is not None:

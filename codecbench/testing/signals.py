@@ -52,6 +52,10 @@ def speech_like(seconds: float = 4.0, seed: int = 0, pitch_hz: float = 115.0) ->
     return np.asarray(wave * (PEAK / np.abs(wave).max()), dtype=np.float32)
 
 
+RECORDED_TEXT = "for a full hour he had paced up and down waiting but he could"
+"""What is said in the four seconds of `recording`, by LibriSpeech's transcript of the utterance."""
+
+
 def recording(seconds: float = 4.0) -> Wave:
     """Return the beginning of the built-in set's first utterance, float32 [seconds * 16000]."""
     first = load_dataset("demo").utterances[0]

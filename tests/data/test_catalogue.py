@@ -175,6 +175,7 @@ def test_librispeech_layout_becomes_a_dataset(monkeypatch: pytest.MonkeyPatch, t
         "1089-134691-0001": "1089",
         "121-121726-0003": "121",
     }
+    assert [item.about.get("text") for item in dataset.utterances] == [None, None, "ALSO"]
     assert dataset.name == "librispeech-test-clean"
     assert dataset.licence == "CC-BY-4.0"
     assert not dataset.synthetic

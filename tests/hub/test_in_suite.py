@@ -29,9 +29,8 @@ def data(tmp_path: Path) -> Path:
 
 def test_run_with_models_by_hand_and_one_that_is_missing(data, tmp_path, monkeypatch, capsys):
     import huggingface_hub.constants
-    import pooch
 
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache" / name))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("CODECBENCH_WEIGHTS", str(tmp_path / "weights"))
     present = [name for name in NAMES if name != "encodec"]

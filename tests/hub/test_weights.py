@@ -25,12 +25,11 @@ DAC = MODELS["dac"]
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test its own caches, and fail it should it open a connection."""
     import huggingface_hub.constants
-    import pooch
 
     def refuse(*_: object) -> None:
         raise AssertionError("the network was asked")
 
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache" / name))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.delenv(suite.VARIABLE, raising=False)
     monkeypatch.setattr(socket.socket, "connect", refuse)

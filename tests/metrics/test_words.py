@@ -64,4 +64,4 @@ def test_understands_a_recording():
     assert metric.weight(speech) >= 5
     assert metric(speech, speech) == 0.0
     assert metric(speech, with_noise(speech, -5.0)) > 20.0
-    assert metric.tokens(speech_like()) == []
+    assert metric.heard(speech_like()) == []

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +15,10 @@ import pytest
 import soundfile
 
 from codecbench import registry
+from codecbench.codec import Coded, OperatingPoint
 from codecbench.data.folders import load_dataset
-from codecbench.errors import StorageError
-from codecbench.metric import Metric
+from codecbench.errors import StorageError, Unscorable
+from codecbench.metric import NOT_RECIPE, Metric
 from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.plan import make_plan
@@ -55,7 +56,8 @@ def test_a_record_has_the_agreed_fields(outcomes) -> None:
     fields = (
         "key utterance speaker seconds codec point nominal_kbps status error payload_bytes container_bytes "
         "payload_kbps container_kbps lag_ms delay_ms encode_s decode_s rtf_encode rtf_decode "
-        "inverted lag_note settled_lag_ms settled_inverted scores raw_scores reasons codes audio"
+        "inverted lag_note settled_lag_ms settled_inverted scores raw_scores reasons codes "
+        "recoded_equal audio batch"
     )
     assert " ".join(record) == fields
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -118,8 +120,8 @@ def test_a_codec_is_opened_once_and_warmed_up(outcomes) -> None:
     codec.opened = codec.encoded = 0
     outcomes("fake@64+32")
     assert codec.opened == 1
-    # Two points of five utterances, and once before the first to warm up.
-    assert codec.encoded == 11
+    # Two points of five utterances, each twice (for the stability of tokens), and once to warm up.
+    assert codec.encoded == 21
 
 
 def test_another_version_in_the_worker_is_refused(folder: Path, fakes: Path) -> None:
@@ -261,3 +263,78 @@ def test_a_rate_keeps_what_it_is_a_share_of(folder: Path, fakes: Path, of, weigh
     assert why is None or why in record["reasons"]["rate"]
     row = flat(record, ["rate"])
     assert row["weight:rate"] == (weights or {}).get("rate", 1.0)
+
+
+@dataclass(frozen=True)
+class Spoken(Metric):
+    """A metric that is told of the utterance: how many characters its text has."""
+
+    name = "spoken"
+    label = "Spoken"
+    unit = ""
+    higher_is_better = False
+    sample_rate_hz = 16_000
+    value_range = (0.0, 1e9)
+    text: str = field(default="", metadata=NOT_RECIPE)
+    renamed: str = ""
+
+    def knowing(self, about) -> Metric:
+        return replace(Rate(), of=2.0) if self.renamed else replace(self, text=about.get("text", ""))
+
+    def score(self, ref, deg) -> float:
+        if not self.text:
+            raise Unscorable("no text")
+        return float(len(self.text))
+
+
+def test_metrics_are_told_what_the_set_says_of_the_utterance(folder: Path, fakes: Path) -> None:
+    (folder / "manifest.csv").write_text("file,speaker,text\nquiet-0.wav,a,four\nquiet-1.wav,b,\n")
+    metric = Spoken()
+    told, untold = (
+        compute(Task(cell, (metric,))).record
+        for cell in make_plan(load_dataset(str(folder)), "fake@32", ["fake-snr"])
+    )
+    assert (told["scores"], untold["scores"]) == ({"spoken": 4.0}, {"spoken": None})
+    assert untold["reasons"] == {"spoken": "no text"}
+    assert metric.signature() == "spoken|renamed:|fs:16000|resample:soxr-hq|v:1"
+
+
+def test_a_metric_that_becomes_another_costs_its_score(folder: Path, fakes: Path) -> None:
+    (cell, *_) = make_plan(load_dataset(str(folder)), "fake@32", ["fake-snr"])
+    record = compute(Task(cell, (Spoken(renamed="yes"),))).record
+    assert record["scores"] == {"spoken": None}
+    assert record["reasons"] == {"spoken": "knowing() of spoken gave Rate, not the same metric"}
+
+
+class Recoder:
+    """Gives these tokens for whatever it is to code, or fails."""
+
+    def __init__(self, codes) -> None:
+        self.codes = codes
+
+    def encode(self, wave, point) -> Coded:
+        if self.codes is None:
+            raise RuntimeError("too loud")
+        return Coded(b"1", wave.size, codes=np.asarray(self.codes))
+
+
+@pytest.mark.parametrize(
+    ("again", "share"),
+    [
+        ([[1, 2, 3], [4, 5, 6]], 1.0),
+        ([[1, 2, 0], [4, 0, 6]], 4 / 6),
+        ([[1, 2], [4, 5]], 4 / 6),  # what is missing is not equal
+        ([[1, 2, 3, 4], [4, 5, 6, 7]], 6 / 8),
+        (None, None),
+    ],
+)
+def test_stability_is_the_share_of_tokens_that_a_second_coding_leaves(again, share) -> None:
+    codes = np.array([[1, 2, 3], [4, 5, 6]])
+    point = OperatingPoint("1", 1.0)
+    found = cells._recoded_equal(Recoder(again), codes, np.zeros(64_000, np.float32), point)
+    assert found == share
+
+
+def test_records_of_tokens_keep_their_stability(outcomes) -> None:
+    assert outcomes("fake@32")["quiet-0"].record["recoded_equal"] == 1.0
+    assert outcomes("pcm")["quiet-0"].record["recoded_equal"] is None

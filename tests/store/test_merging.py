@@ -71,6 +71,11 @@ def test_runs_that_do_not_compare_are_refused_and_nothing_is_written(made, tmp_p
     change(second, metrics=json.loads((first / "manifest.json").read_text())["metrics"], device="cuda")
     with pytest.raises(InvalidInput, match="device cpu there, cuda here; nothing was merged"):
         merge_runs([first, second], out)
+    said = [json.loads((run / "manifest.json").read_text())["utterances"] for run in (first, second)]
+    for text, run, utterances in zip(("one", "two"), (first, second), said, strict=True):
+        change(run, device="cpu", utterances=[{**item, "about": {"text": text}} for item in utterances])
+    with pytest.raises(InvalidInput, match="another transcript of quiet-0 there than here"):
+        merge_runs([first, second], out)
     with pytest.raises(InvalidInput, match="no run here"):
         merge_runs([first, tmp_path / "none"], out)
     with pytest.raises(InvalidInput, match="into itself"):

@@ -1,13 +1,12 @@
 /* The significance matrix and the table of Bjontegaard deltas. */
-const BANDS = [["", "all points"], ["own", "one a codec near the own model"], ["0-2", "below 2 kbit/s"], ["2-4", "2\u20134 kbit/s"], ["4-8", "4\u20138 kbit/s"], ["8-16", "8\u201316 kbit/s"], ["16-1e9", "above 16 kbit/s"]];
+const BANDS = [["", "all points"], ["own", "one a codec near the own model"], ...DATA.bands];
 
 function pointsIn(band) {
   const own = DATA.points.find((point) => point.own && point.kbps !== null);
   if (band === "own") return own ? pointsNear(own.kbps) : [];
-  const [low, high] = band ? band.split("-").map(Number) : [0, Infinity];
   return [...DATA.points.keys()].filter((index) => {
     const point = DATA.points[index];
-    return !point.truth && point.kbps !== null && point.kbps >= low && point.kbps < high;
+    return !point.truth && point.kbps !== null && (!band || point.band === band);
   });
 }
 

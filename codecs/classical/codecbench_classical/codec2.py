@@ -31,7 +31,7 @@ FILE_HEADER_BYTES = 7
 
 def _point(kbps: float, mode: int, frame: int, bits: int, delay: int) -> OperatingPoint:
     settings = {"mode": mode, "frame": frame, "bits": bits, "delay": delay}
-    return OperatingPoint(f"{kbps:g}", kbps, settings)
+    return OperatingPoint(f"{kbps:g}", kbps, settings, frame_rate_hz=8_000 / frame)
 
 
 class Codec2(Codec):
@@ -51,6 +51,7 @@ class Codec2(Codec):
         frame_rate_hz=50.0,
         algorithmic_delay_ms=40.0,
         bandwidth_hz=4_000,
+        keeps_waveform=False,
         citation="Rowe 1997, Techniques for Harmonic Sinusoidal Coding; codec2 1.2",
         url="https://github.com/drowe67/codec2",
     )

@@ -25,13 +25,12 @@ HEADER = struct.pack("<8sBBHIhB", b"OpusHead", 1, 1, PRE_SKIP, RATE_HZ, 0, 0)
 
 def _vbr(name: str, kbps: float, asked: float, frame_ms: int = 20, default: bool = True) -> OperatingPoint:
     settings = {"bit_rate": round(asked * 1000), "frame_ms": frame_ms, "vbr": True}
-    return OperatingPoint(name, kbps, settings, default)
+    return OperatingPoint(name, kbps, settings, default, 1000 / frame_ms)
 
 
 def _cbr(name: str, kbps: float, frame_ms: int = 20) -> OperatingPoint:
-    return OperatingPoint(
-        name, kbps, {"bit_rate": round(kbps * 1000), "frame_ms": frame_ms, "vbr": False}, False
-    )
+    settings = {"bit_rate": round(kbps * 1000), "frame_ms": frame_ms, "vbr": False}
+    return OperatingPoint(name, kbps, settings, False, 1000 / frame_ms)
 
 
 class Opus(Codec):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import sys
+from collections.abc import Iterator
 
 from codecbench.errors import Unavailable
 
@@ -25,21 +27,20 @@ def load(name: str, version: int, package: str) -> ctypes.CDLL:
     Unavailable
         If it is not found; the remedy also works without root rights.
     """
-    # By its exact name first: this also looks into LD_LIBRARY_PATH, which find_library does not.
-    for candidate in (
-        f"lib{name}.so.{version}",
-        f"lib{name}.{version}.dylib",
-        ctypes.util.find_library(name),
-    ):
+    for candidate in _candidates(name, version):
         try:
-            return ctypes.CDLL(candidate) if candidate else _missing(name, package)
+            return ctypes.CDLL(candidate)
         except OSError:
             continue
-    return _missing(name, package)
-
-
-def _missing(name: str, package: str) -> ctypes.CDLL:
     raise Unavailable(
         f"the system library lib{name} is not found",
         f"apt install {package}, or unpack that package and add its folder to LD_LIBRARY_PATH",
     )
+
+
+def _candidates(name: str, version: int) -> Iterator[str]:
+    yield f"lib{name}.so.{version}"
+    yield f"lib{name}.{version}.dylib"
+    # On Linux the loader knows all the places, and find_library would ask a compiler, of any version.
+    if not sys.platform.startswith("linux") and (found := ctypes.util.find_library(name)):
+        yield found

@@ -260,6 +260,7 @@ class SpectrogramCodec(Codec):
             causal=True,
             parameters=parameters,
             bandwidth_hz=SAMPLE_RATE_HZ // 2,
+            keeps_waveform=False,
             citation=self.citation,
             url="https://arxiv.org/abs/2509.02244",
         )

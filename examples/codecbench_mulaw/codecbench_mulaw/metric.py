@@ -22,6 +22,7 @@ class SegmentalSnr(Metric):
     higher_is_better: ClassVar[bool] = True
     sample_rate_hz: ClassVar[int] = 8_000
     value_range: ClassVar[tuple[float, float]] = (-10.0, 35.0)
+    compares_waveforms: ClassVar[bool] = True
     minimum_seconds: ClassVar[float] = 0.03
     citation: ClassVar[str] = "Quackenbush et al., 1988"
     bibtex: ClassVar[str] = """\
