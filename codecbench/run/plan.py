@@ -113,6 +113,8 @@ class Plan:
 
     Iteration goes utterance by utterance, so that codecs share what metrics make of the reference, over as
     many codecs as a worker may hold open (`held_together`); where there are more, one group after the other.
+    With ``in_turns`` there is one group, and the order of its codecs turns round from one utterance to the
+    next, so that none is always timed on a warmer machine.
     """
 
     dataset: Dataset
@@ -120,18 +122,18 @@ class Plan:
     metrics: tuple[Metric, ...]
     left_out: tuple[LeftOut, ...] = ()
     """A metric among them stays in ``metrics``: its scores are missing, with the reason."""
-
     taken: tuple[Taken, ...] = ()
     """For each rate asked for, the points that stand for it."""
+    in_turns: bool = False
 
     def __len__(self) -> int:
         return len(self.dataset.utterances) * sum(len(entry.points) for entry in self.contestants)
 
     def __iter__(self) -> Iterator[Cell]:
         digests = {item.id: sha256_or_unreadable(item.path) for item in self.dataset.utterances}
-        groups = held_together(self.contestants)
-        for group, utterance in itertools.product(groups, self.dataset.utterances):
-            for entry in group:
+        groups = [list(self.contestants)] if self.in_turns else held_together(self.contestants)
+        for group, (number, utterance) in itertools.product(groups, enumerate(self.dataset.utterances)):
+            for entry in reversed(group) if self.in_turns and number % 2 else group:
                 for point in entry.points:
                     digest = digests[utterance.id]
                     key = _key(utterance.id, digest, entry.signature, point)

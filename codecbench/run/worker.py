@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
@@ -84,6 +86,11 @@ def open_metric(metric: Metric) -> Metric:
         return metric
 
     return _once(_held.metrics, metric.signature(), make)
+
+
+def batch(turns: str) -> str | None:
+    """Return the name of a call together with this machine's, a cluster having several; None without one."""
+    return hashlib.sha256(f"{turns} {platform.node()}".encode()).hexdigest()[:16] if turns else None
 
 
 def _once(held: MutableMapping[K, T | Exception], key: K, make: Callable[[], T]) -> T:
