@@ -52,7 +52,8 @@ test-slow: $(VENV)/.dev  ## the slow tests: full-size models, long chaos and fuz
 test-network: $(VENV)/.dev  ## the tests that need the internet
 	$(BIN)/pytest -m network
 
-perf: $(VENV)/.bench  ## two workers against one, and the runner's own share
+perf: $(VENV)/.bench  ## two workers against one, the runner's own share, metrics against plain libraries
+	$(BIN)/python scripts/perf_metrics.py
 	$(BIN)/python scripts/perf.py
 
 train-perf: $(VENV)/.bench  ## audio seconds trained per second, for each stage
