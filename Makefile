@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 OUT ?= bench
 FUZZ_SECONDS ?= 180
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# What the house's own gate holds against tests/baseline.json.
+GATE := runs/gate
+GUARDED := --data demo --codecs spc@7.5+3.75,rvq@7.5 \
+  --metrics stoi,estoi,pesq-wb,pesq-nb,mcd,visqol,si-sdr,mel-distance
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 # Model files that lie beside the repository are used where nothing else is said.
@@ -14,7 +18,7 @@ export CODECBENCH_WEIGHTS ?= ../shared
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-slow test-network perf train-perf vocoder-race fuzz parity docs
+.PHONY: help bench test test-slow test-network perf train-perf vocoder-race fuzz parity docs gate baseline
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -65,3 +69,11 @@ parity: $(VENV)/.bench  ## original EnCodec and DAC packages against their trans
 
 docs: $(VENV)/.bench  ## write the generated pages of docs/
 	$(BIN)/python scripts/write_docs.py
+
+gate: $(VENV)/.bench  ## hold the tree's checkpoints and metrics against the released baseline, in 3 minutes
+	$(BIN)/codecbench run $(GUARDED) --workers $(WORKERS) --audio all --overwrite --strict --out $(GATE)
+	$(BIN)/codecbench gate tests/baseline.json $(GATE) --page $(GATE).html
+
+baseline: $(VENV)/.bench  ## write that baseline anew, at a release
+	$(BIN)/codecbench run $(GUARDED) --workers $(WORKERS) --overwrite --strict --out $(GATE)
+	$(BIN)/codecbench gate --save tests/baseline.json $(GATE)

@@ -57,8 +57,8 @@ class BdResult:
     ``quality_clips`` had one; under half of the utterances there is no mean.  ``rate_over`` is the range of
     scores that the rate was averaged over, ``quality_over`` that of rates in kbit/s; ``rate_overlap`` (in
     quality) and ``quality_overlap`` (in log rate) are these ranges' shares of the shorter curve's.
-    ``rate_reason`` and ``quality_reason`` say why a pooled delta was refused, why it has no limits, or that it
-    rests on little overlap.
+    ``rate_reason`` and ``quality_reason`` say why a pooled delta was refused, why it has no limits, or that
+    it rests on little overlap.
     """
 
     rate: Interval

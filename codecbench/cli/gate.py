@@ -91,9 +91,9 @@ def _gate(
     from codecbench.analysis import gate as gates
     from codecbench.analysis.systems import read_system
 
-    limits = gates.default_margins() | (gates.read_margins(margins) if margins else {})
+    own = gates.read_margins(margins) if margins else {}
     base, new = map(read_system, systems)
-    found = gates.gate(base, new, limits, metrics, seed)
+    found = gates.gate(base, new, gates.default_margins() | own, metrics, seed=seed, required=own)
     if page is not None:
         _write_page(found, base, new, page)
     return found
@@ -120,7 +120,9 @@ def _print(found: Gate, kind: str, new: str) -> None:
     from codecbench.report import gate_formats
 
     if kind == "json":
-        print_json({"verdict": found.verdict, "checks": rows_of(found.table())})
+        print_json(
+            {"verdict": found.verdict, "checks": rows_of(found.table()), "not_compared": found.not_compared}
+        )
     elif kind == "md":
         click.echo(gate_formats.markdown(found), nl=False)
     elif kind == "junit":
@@ -131,6 +133,8 @@ def _print(found: Gate, kind: str, new: str) -> None:
         table = found.table()
         several = table["new"].nunique() > 1
         print_table(table[["new", *SHOWN] if several else list(SHOWN)], as_json=False)
+    for line in found.not_compared:
+        note(line)
     note(f"{found.verdict}: {gate_formats.counts(found)}")
 
 

@@ -55,7 +55,8 @@ class Task:
     ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
     one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
-    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.
+    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.  ``turns`` names
+    the call in which codecs take turns, empty where they do not.
     """
 
     cell: Cell
@@ -66,6 +67,7 @@ class Task:
     delay: Delay | None = None
     known: Record | None = None
     more: tuple[Metric, ...] = ()
+    turns: str = ""
 
 
 @dataclass
@@ -129,6 +131,7 @@ def blank(cell: Cell) -> Record:
         "reasons": {},
         "codes": None,
         "audio": None,
+        "batch": None,
     }
 
 
@@ -257,6 +260,7 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         rtf_encode=record["encode_s"] / seconds,
         rtf_decode=record["decode_s"] / seconds,
         codes=None if coded.codes is None else encode_codes(coded.codes),
+        batch=worker.batch(task.turns),
     )
     return decoded
 

@@ -55,7 +55,7 @@ def test_a_record_has_the_agreed_fields(outcomes) -> None:
     fields = (
         "key utterance speaker seconds codec point nominal_kbps status error payload_bytes container_bytes "
         "payload_kbps container_kbps lag_ms delay_ms encode_s decode_s rtf_encode rtf_decode "
-        "inverted lag_note settled_lag_ms settled_inverted scores raw_scores reasons codes audio"
+        "inverted lag_note settled_lag_ms settled_inverted scores raw_scores reasons codes audio batch"
     )
     assert " ".join(record) == fields
     assert json.loads(json.dumps(record, allow_nan=False)) == record
