@@ -1,7 +1,7 @@
 """Make docs/gallery.md and its pictures: every kind of figure, each under the command that draws it.
 
-``python scripts/make_gallery.py RUN`` draws them from a run, `RUN_COMMAND` says of which.  A picture on the page
-is what its command gives, but for the run's folder.
+``python scripts/make_gallery.py RUN`` draws them from a run, `RUN_COMMAND` says of which.  A picture on
+the page is what its command gives, but for the run's folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import click
 from codecbench.cli import status_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-RUN_COMMAND = "codecbench run --codecs pcm,opus@6+8+12+16,codec2@1.6+2.4+3.2,spc@3.75+5+7.5 --data demo -o RUN"
+RUN_COMMAND = "codecbench run --data demo --codecs pcm,spc,rvq,lyra,opus,codec2 -o RUN"
 FIGURES = {
     "rate-quality": (
         "Quality over the measured bitrate, at the width of a paper's column.",
@@ -33,7 +33,7 @@ FIGURES = {
     ),
     "spectrograms": (
         "One utterance through each codec: spectrogram and mel spectrogram.",
-        "--kind spectrograms --ours spc",
+        "--kind spectrograms --points opus@6,spc@7.5 --ours spc",
     ),
     "codebook-use": (
         "Codewords that each stream uses at all, and effectively (two to the entropy).",
@@ -56,8 +56,8 @@ def page() -> str:
     """Return the text of the gallery."""
     parts = [
         "# Figures\n\n<!-- Written by scripts/make_gallery.py; do not edit. -->\n",
-        "What `codecbench figure` draws, each below its command; `--to NAME.pdf` and `.svg` give the same for print. "
-        "They are of one run on the\ndemo set:\n",
+        "What `codecbench figure` draws, each below its command; `--to NAME.pdf` and `.svg` give the same for "
+        "print. They are of\nthe run that `make bench` makes:\n",
         f"```\n{RUN_COMMAND}\n```\n",
     ]
     for name, (shows, _) in FIGURES.items():
