@@ -56,8 +56,8 @@ def page() -> str:
     """Return the text of the gallery."""
     parts = [
         "# Figures\n\n<!-- Written by scripts/make_gallery.py; do not edit. -->\n",
-        "What `codecbench figure` draws, each below its command; `--to NAME.pdf` and `.svg` give the same for "
-        "print. They are of\nthe run that `make bench` makes:\n",
+        "What `codecbench figure` draws, each below its command; `--to NAME.pdf` and `.svg` give the same "
+        "for print. They are of\nthe run that `make bench` makes:\n",
         f"```\n{RUN_COMMAND}\n```\n",
     ]
     for name, (shows, _) in FIGURES.items():
