@@ -6,6 +6,7 @@ differ.  Nothing on a page depends on the machine: what can run here is what ``c
 
 from __future__ import annotations
 
+import csv
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
@@ -21,6 +22,7 @@ from codecbench.errors import CodecBenchError, Unavailable
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics."""
+MEASURED = FOLDER / "measured" / "judges.csv"
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
@@ -149,7 +151,29 @@ def _metrics_page() -> str:
         "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
     )
     notes = NOTES.read_text(encoding="utf-8")
-    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row)) + f"\n{notes}"
+    return (
+        f"# Metrics\n\n{NOTE}\n{text}"
+        + _table(head, _rows(registry.METRICS, row))
+        + f"\n{notes}\n{_measured()}"
+    )
+
+
+def _measured() -> str:
+    """Return the table of costs and anchors that ``scripts/judges.py`` measured."""
+
+    def number(text: str, cost: bool) -> str:
+        return f"{1.0 / max(float(text), 1e-4):.3g}" if cost else f"{float(text):.3g}"
+
+    rows = []
+    with MEASURED.open(newline="") as file:
+        for item in csv.DictReader(file):
+            cost = item["what"] == "cost"
+            # What takes longest has the lowest speed.
+            low, high = ("high", "low") if cost else ("low", "high")
+            values = (number(item[name], cost) for name in ("mean", low, high))
+            what = "times real time on one core" if cost else f"`{item['what']}`"
+            rows.append((what, item["name"], item["n"], *values))
+    return _table(("what", "of", "n", "mean", "low", "high"), rows)
 
 
 def _data_page() -> str:

@@ -34,9 +34,11 @@ MEASURED = (
 )  # fmt: skip
 ALIGNMENT = ("inverted", "lag_note", "settled_lag_ms", "settled_inverted")
 """What else is known of how decoded speech lies in time; records before it was kept lack these fields."""
+RECODED = "recoded_equal"
+"""Share of the tokens that stay as they are where decoded speech is coded again; younger than records."""
 FIELDS = (
     "key", "utterance", "speaker", "seconds", "codec", "point", "nominal_kbps", "status", "error",
-    *MEASURED, *ALIGNMENT, "codes", "audio", "batch",
+    *MEASURED, *ALIGNMENT, "codes", RECODED, "audio", "batch",
 )  # fmt: skip
 _TIMING = ("codec", "point", "utterance", "status", "lag_ms", *ALIGNMENT)
 _NESTED = ("scores", "raw_scores", "reasons", "weights")

@@ -130,5 +130,7 @@ def record_of(measured: Iterable[str]) -> Check:
             "scores": map_of(_SCORE), "raw_scores": map_of(_SCORE), "reasons": map_of(text()),
             "codes": maybe(codes), "audio": maybe(_LABEL),
         },
-        {"weights": map_of(number(0, 1e9)), "batch": maybe(_LABEL)},
+        {
+            "weights": map_of(number(0, 1e9)), "batch": maybe(_LABEL), "recoded_equal": maybe(number(0, 1)),
+        },
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -115,6 +116,14 @@ def test_the_conformance_pair_ca01_through_the_metric(metric, expected, own):
     score = metric(*waves)
     assert score == pytest.approx(expected, abs=3e-4)
     assert score == pytest.approx(own, abs=4e-3)
+
+
+@pytest.mark.parametrize(("metric", "expected"), [(Visqol, 3.312923), (VisqolPolynomial, 3.374506)])
+def test_ca01_through_the_metric_at_its_own_rate(metric, expected):
+    """All that the class does besides resampling leaves the value of C++ ViSQOL as it is."""
+    at_48k = dataclasses.dataclass(frozen=True)(type("At48k", (metric,), {"sample_rate_hz": 48_000}))
+    waves = [audio.load(CA01 / name)[0] for name in ("CA01_01.flac", "transcoded_CA01_01.flac")]
+    assert at_48k()(*waves) == pytest.approx(expected, abs=1e-4)
 
 
 def test_both_mappings_share_one_computation():
