@@ -36,7 +36,7 @@ def compare(
     seed: int,
     **how: Any,
 ) -> None:
-    """Compare systems with the first one, on the utterances that both have.
+    """Compare stored runs, or codecs, with the first one, on the utterances that both have.
 
     Each is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run, or a codec as in
     codecbench run --codecs, which is run first on --data.  One point each is compared whatever their names;
