@@ -35,6 +35,10 @@ FIGURES = {
         "One utterance through each codec: spectrogram and mel spectrogram.",
         "--kind spectrograms --points opus@6,spc@7.5 --ours spc",
     ),
+    "agreement": (
+        "Rank correlation of every two metrics, over codecs and over utterances.",
+        "--kind agreement",
+    ),
     "codebook-use": (
         "Codewords that each stream uses at all, and effectively (two to the entropy).",
         "--kind codebook-use --points spc@7.5",
