@@ -1,5 +1,7 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
+Of docs/regression.md it writes the table of the worked example alone.
+
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
 """
@@ -25,6 +27,9 @@ from codecbench.report.table_formats import heading
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics."""
+GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
+"""What scripts/gate_example.py found."""
+MARKS = ("<!-- Written by `make docs` from measured/gate-example.csv: -->\n", "<!-- end -->\n")
 MEASURED = FOLDER / "measured" / "judges.csv"
 JUDGED = FOLDER / "measured" / "judged-codecs.csv"
 JUDGES_NOTES = Path(__file__).parent / "judges_notes.md"
@@ -62,6 +67,7 @@ def pages() -> Mapping[str, str]:
         "metrics.md": _metrics_page(),
         "data.md": _data_page(),
         "judges.md": _judges_page(),
+        "regression.md": _regression_page(),
     }
 
 
@@ -237,6 +243,36 @@ audio are read. Two runs whose transcripts of an utterance differ are not put to
 `score --ref DIR --deg DIR` pairs files by their path below the folders, without suffix. Where there is no
 such file, the last part of the path counts, if it is unique in both folders.
 """
+
+
+def _regression_page() -> str:
+    """Return the page as it stands, with the table of the worked example made anew."""
+    page = (FOLDER / "regression.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition(MARKS[0])
+    _, found, after = rest.partition(MARKS[1])
+    if not found:
+        raise CodecBenchError(f"docs/regression.md lacks the lines {MARKS[0].strip()} and {MARKS[1].strip()}")
+    with GATE_EXAMPLE.open(newline="", encoding="utf-8") as file:
+        table = _gate_table(list(csv.DictReader(file)))
+    return before + MARKS[0] + table + MARKS[1] + after
+
+
+def _gate_table(rows: list[dict[str, str]]) -> str:
+    """Return a row a checkpoint, its gains on the largest sample, and what each sample size found."""
+    sizes = list(dict.fromkeys(row["utterances"] for row in rows))
+    heads = ["new weights", "STOI", "PESQ-WB", "MCD, dB", *(f"{size} utterances" for size in sizes)]
+    found = {(row["kind"], row["value"], row["utterances"]): row for row in rows}
+    lines = []
+    for kind, value in dict.fromkeys((row["kind"], row["value"]) for row in rows):
+        name = f"noise of {value} %" if kind == "noise" else f"commit {value}"
+        last = found[kind, value, sizes[-1]]
+        gains = [f"{float(last[f'{metric}_gain']):+.2g}" for metric in ("stoi", "pesq-wb", "mcd")]
+        lines.append((name, *gains, *(_gate_cell(found[kind, value, size]) for size in sizes)))
+    return _table(tuple(heads), lines)
+
+
+def _gate_cell(row: dict[str, str]) -> str:
+    return row["verdict"] + ("" if row["draws"] == "1" else f" ({row['caught_percent']} %)")
 
 
 def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
