@@ -24,10 +24,10 @@ def margins(tmp_path: Path) -> Path:
     return path
 
 
-def cells(out: Path) -> list[tuple[str, str, str]]:
-    """Return codec, point and utterance of every record, in the order of writing."""
+def cells(out: Path) -> set[tuple[str, str, str]]:
+    """Return codec, point and utterance of every cell with a record."""
     lines = (out / "records.jsonl").read_text().splitlines()
-    return [tuple(json.loads(line)[name] for name in ("codec", "point", "utterance")) for line in lines]
+    return {tuple(json.loads(line)[name] for name in ("codec", "point", "utterance")) for line in lines}
 
 
 def test_two_codecs_are_run_once_and_judged_with_speed_and_memory(
