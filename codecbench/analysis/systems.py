@@ -92,6 +92,12 @@ def read_system(text: str) -> System:
     return System(text, run, entries)
 
 
+def is_stored(text: str) -> bool:
+    """Say whether an argument names a run or a baseline that is there."""
+    place = _split(text)[0]
+    return (place / MANIFEST).exists() or (place.suffix == SUFFIX and place.is_file())
+
+
 def check_comparable(systems: Sequence[System]) -> None:
     """Refuse systems of different speech, metrics or ways of undoing lags; raises `InvalidInput`."""
     first = systems[0]
