@@ -15,8 +15,8 @@ import codecbench
 from house import ROOT
 
 NAMES = (
-    "benchmark, load_dataset, make_plan, load_run, summary, Codec, CodecInfo, Coded, OperatingPoint, ladder, "
-    "Metric, Unavailable, Unscorable, InvalidPayload"
+    "benchmark, estimate, load_dataset, make_plan, load_run, summary, Codec, CodecInfo, Coded, "
+    "OperatingPoint, ladder, Metric, Unavailable, Unscorable, InvalidPayload"
 )
 HEAVY = ("torch", "pandas", "transformers", "matplotlib")
 PAGE = ROOT / "docs" / "python.md"
