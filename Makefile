@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 OUT ?= bench
 FUZZ_SECONDS ?= 180
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# What the house's own gate holds against tests/baseline.json.
+GATE := runs/gate
+GUARDED := --data demo --codecs spc@7.5+3.75,rvq@7.5 \
+  --metrics stoi,estoi,pesq-wb,pesq-nb,mcd,visqol,si-sdr,mel-distance
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 # Model files that lie beside the repository are used where nothing else is said.
@@ -14,7 +18,7 @@ export CODECBENCH_WEIGHTS ?= ../shared
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-slow test-network perf train-perf vocoder-race fuzz parity docs
+.PHONY: help bench test test-slow test-network perf train-perf vocoder-race fuzz parity docs gate baseline release-check verify-hub
 
 help:  ## list the targets
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,7 +52,8 @@ test-slow: $(VENV)/.dev  ## the slow tests: full-size models, long chaos and fuz
 test-network: $(VENV)/.dev  ## the tests that need the internet
 	$(BIN)/pytest -m network
 
-perf: $(VENV)/.bench  ## two workers against one, and the runner's own share
+perf: $(VENV)/.bench  ## two workers against one, the runner's own share, metrics against plain libraries
+	$(BIN)/python scripts/perf_metrics.py
 	$(BIN)/python scripts/perf.py
 
 train-perf: $(VENV)/.bench  ## audio seconds trained per second, for each stage
@@ -63,5 +68,19 @@ fuzz: $(VENV)/.bench  ## damage every format that is read, for FUZZ_SECONDS in a
 parity: $(VENV)/.bench  ## original EnCodec and DAC packages against their transformers classes
 	$(BIN)/python scripts/parity.py
 
+release-check: $(VENV)/.bench  ## sdist and wheel, installed into empty environments and used there
+	$(BIN)/python scripts/release_check.py --constraint constraints.txt
+
+verify-hub: $(VENV)/.bench  ## fetch the hub's codecs, run them on LibriSpeech, hold them against papers (VERIFY="--limit 40")
+	$(BIN)/python scripts/verify_hub.py $(VERIFY)
+
 docs: $(VENV)/.bench  ## write the generated pages of docs/
 	$(BIN)/python scripts/write_docs.py
+
+gate: $(VENV)/.bench  ## hold the tree's checkpoints and metrics against the released baseline, in 3 minutes
+	$(BIN)/codecbench run $(GUARDED) --workers $(WORKERS) --audio all --overwrite --strict --out $(GATE)
+	$(BIN)/codecbench gate tests/baseline.json $(GATE) --page $(GATE).html
+
+baseline: $(VENV)/.bench  ## write that baseline anew, at a release
+	$(BIN)/codecbench run $(GUARDED) --workers $(WORKERS) --overwrite --strict --out $(GATE)
+	$(BIN)/codecbench gate --save tests/baseline.json $(GATE)

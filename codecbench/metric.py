@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from codecbench.errors import InvalidInput, Unscorable
 
 RESAMPLER = "soxr-hq"
 SILENCE_DBFS = -80.0
+
+PREPARED_SAMPLES = 4_000_000
+"""References kept by `Metric.prepared`, in samples counted for each metric: four minutes at 16 kHz."""
+
+_prepared: OrderedDict[tuple[type, str, bytes], Any] = OrderedDict()
 
 NOT_RECIPE = {"recipe": False}
 """Metadata of a field that is no part of the recipe: what `Metric.knowing` fills in for one utterance."""
@@ -152,6 +158,30 @@ class Metric(ABC):
     @abstractmethod
     def score(self, ref: Wave, deg: Wave) -> float:
         """Score one validated pair."""
+
+    def prepare(self, ref: Wave) -> Any:
+        """Return what `score` needs of a reference (or of a part of one) alone, ready to be used again.
+
+        Never called by the suite itself: a metric that defines it asks for ``self.prepared(ref)`` in `score`.
+        What is returned is used for several degraded waves and must not be changed.
+        """
+        raise NotImplementedError(f"{self.name} prepares nothing of a reference")
+
+    def prepared(self, ref: Wave) -> Any:
+        """Return ``prepare(ref)``, made once for the codecs that are compared on this reference.
+
+        It is found by recipe, what `knowing` filled in, and samples, so it is the same whoever asks; the
+        newest ones, of at most `PREPARED_SAMPLES` samples in all, are kept in the process.
+        """
+        key = (type(self), f"{self.signature()} {self!r}", ref.tobytes())
+        if key in _prepared:
+            _prepared.move_to_end(key)
+            return _prepared[key]
+        made = self.prepare(ref)
+        _prepared[key] = made
+        while sum(len(samples) for _, _, samples in _prepared) > PREPARED_SAMPLES * ref.itemsize:
+            _prepared.popitem(last=False)
+        return made
 
 
 def level_dbfs(wave: Wave) -> float:

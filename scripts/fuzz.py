@@ -31,7 +31,8 @@ from codecbench.errors import CodecBenchError
 from codecbench.run.patience import GB, resident_bytes
 from fuzz_formats import Attempt, Defect, Format, formats, prepare, scratch_folder
 
-HANG_S = 60.0
+HANG_S, STUCK_S = 60.0, 600.0
+"""Most that a case may compute, and may take by the clock: a machine that is shared makes nothing hang."""
 MEMORY_GB = 2.0
 LEAST_CASES = 3
 RESTARTS = 20
@@ -115,12 +116,14 @@ def _watch(child: int, board: mmap.mmap) -> str:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
+            if code == -signal.SIGPROF:
+                return f"hang: over {HANG_S:g} s of computing"
             return f"crash: ended with {code}" if code else ""
         began = _SHARED.unpack(board[:])[4]
         taken = resident_bytes(child) or 0
         why = ""
-        if time.monotonic() - began > HANG_S:
-            why = f"hang: over {HANG_S:g} s"
+        if time.monotonic() - began > STUCK_S:
+            why = f"hang: over {STUCK_S:g} s by the clock"
         elif taken > MEMORY_GB * GB:
             why = f"memory: over {MEMORY_GB:g} GB"
         if why:
@@ -142,6 +145,7 @@ def _in_child(job: Job, first: int, board: mmap.mmap, told: IO[str]) -> None:
             attempt = job.tried.make(job.inputs, scratch)
             while time.monotonic() < job.deadline or number < first + LEAST_CASES:
                 board[:] = _SHARED.pack(number, *counts.values(), time.monotonic())
+                signal.setitimer(signal.ITIMER_PROF, HANG_S)
                 kind, message = _try(attempt, job.chance(number))
                 if kind in counts:
                     counts[kind] += 1

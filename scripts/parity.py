@@ -79,9 +79,7 @@ class Row:
 def main() -> int:
     """Run the proof; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--venv", type=Path, default=Path(".venv-parity"), help="environment to make or reuse"
-    )
+    parser.add_argument("--venv", type=Path, default=DEFAULT_VENV, help="environment to make or reuse")
     parser.add_argument(INSIDE, action="store_true", help="run here, where the packages are")
     options = parser.parse_args()
     if not options.inside:

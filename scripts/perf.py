@@ -39,7 +39,7 @@ MOST_SHARE = 0.05
 )
 def main(data: str | None, limit: int, codecs: str, share_only: bool) -> None:
     """Measure the runner; fail where it misses its figures."""
-    plan = make_plan(load_dataset(data or _speech()).sample(limit), codecs)
+    plan = make_plan(load_dataset(data or speech()).sample(limit), codecs)
     require_something(plan)
     click.echo(
         f"{len(plan.dataset.utterances)} utterances, {len(plan.contestants)} codecs, {len(plan)} cells"
@@ -65,7 +65,8 @@ def measure(plan: Plan, workers: int) -> Summary:
         return run([Task(cell, plan.metrics) for cell in plan], store, pool, lambda: workers)
 
 
-def _speech() -> str:
+def speech() -> str:
+    """Return the folder of real speech where there is one, else the built-in set."""
     shared = Path(__file__).resolve().parents[2] / "shared" / "speech"
     folder = Path(os.environ.get("CODECBENCH_SPEECH", shared)) / "test"
     return str(folder) if folder.is_dir() else "demo"

@@ -1,11 +1,14 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
+Of docs/regression.md it writes the table of the worked example alone.
+
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
 """
 
 from __future__ import annotations
 
+import csv
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
@@ -21,6 +24,10 @@ from codecbench.errors import CodecBenchError, Unavailable
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics."""
+GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
+"""What scripts/gate_example.py found."""
+MARKS = ("<!-- Written by `make docs` from measured/gate-example.csv: -->\n", "<!-- end -->\n")
+MEASURED = FOLDER / "measured" / "judges.csv"
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
@@ -49,6 +56,7 @@ def pages() -> Mapping[str, str]:
         "codecs.md": _codecs_page(),
         "metrics.md": _metrics_page(),
         "data.md": _data_page(),
+        "regression.md": _regression_page(),
     }
 
 
@@ -149,7 +157,29 @@ def _metrics_page() -> str:
         "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
     )
     notes = NOTES.read_text(encoding="utf-8")
-    return f"# Metrics\n\n{NOTE}\n{text}" + _table(head, _rows(registry.METRICS, row)) + f"\n{notes}"
+    return (
+        f"# Metrics\n\n{NOTE}\n{text}"
+        + _table(head, _rows(registry.METRICS, row))
+        + f"\n{notes}\n{_measured()}"
+    )
+
+
+def _measured() -> str:
+    """Return the table of costs and anchors that ``scripts/judges.py`` measured."""
+
+    def number(text: str, cost: bool) -> str:
+        return f"{1.0 / max(float(text), 1e-4):.3g}" if cost else f"{float(text):.3g}"
+
+    rows = []
+    with MEASURED.open(newline="") as file:
+        for item in csv.DictReader(file):
+            cost = item["what"] == "cost"
+            # What takes longest has the lowest speed.
+            low, high = ("high", "low") if cost else ("low", "high")
+            values = (number(item[name], cost) for name in ("mean", low, high))
+            what = "times real time on one core" if cost else f"`{item['what']}`"
+            rows.append((what, item["name"], item["n"], *values))
+    return _table(("what", "of", "n", "mean", "low", "high"), rows)
 
 
 def _data_page() -> str:
@@ -181,6 +211,36 @@ audio are read. Two runs whose transcripts of an utterance differ are not put to
 `score --ref DIR --deg DIR` pairs files by their path below the folders, without suffix. Where there is no
 such file, the last part of the path counts, if it is unique in both folders.
 """
+
+
+def _regression_page() -> str:
+    """Return the page as it stands, with the table of the worked example made anew."""
+    page = (FOLDER / "regression.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition(MARKS[0])
+    _, found, after = rest.partition(MARKS[1])
+    if not found:
+        raise CodecBenchError(f"docs/regression.md lacks the lines {MARKS[0].strip()} and {MARKS[1].strip()}")
+    with GATE_EXAMPLE.open(newline="", encoding="utf-8") as file:
+        table = _gate_table(list(csv.DictReader(file)))
+    return before + MARKS[0] + table + MARKS[1] + after
+
+
+def _gate_table(rows: list[dict[str, str]]) -> str:
+    """Return a row a checkpoint, its gains on the largest sample, and what each sample size found."""
+    sizes = list(dict.fromkeys(row["utterances"] for row in rows))
+    heads = ["new weights", "STOI", "PESQ-WB", "MCD, dB", *(f"{size} utterances" for size in sizes)]
+    found = {(row["kind"], row["value"], row["utterances"]): row for row in rows}
+    lines = []
+    for kind, value in dict.fromkeys((row["kind"], row["value"]) for row in rows):
+        name = f"noise of {value} %" if kind == "noise" else f"commit {value}"
+        last = found[kind, value, sizes[-1]]
+        gains = [f"{float(last[f'{metric}_gain']):+.2g}" for metric in ("stoi", "pesq-wb", "mcd")]
+        lines.append((name, *gains, *(_gate_cell(found[kind, value, size]) for size in sizes)))
+    return _table(tuple(heads), lines)
+
+
+def _gate_cell(row: dict[str, str]) -> str:
+    return row["verdict"] + ("" if row["draws"] == "1" else f" ({row['caught_percent']} %)")
 
 
 def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:

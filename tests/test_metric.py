@@ -8,15 +8,17 @@ import math
 import pickle
 import platform
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
+from codecbench import metric as metric_module
 from codecbench import registry
 from codecbench.errors import InvalidInput, Unavailable, Unscorable
-from codecbench.metric import Metric, level_dbfs
+from codecbench.metric import NOT_RECIPE, Metric, level_dbfs
 from codecbench.metrics import pesq, visqol
-from codecbench.testing.signals import speech_like
+from codecbench.testing.signals import band_limited, speech_like, with_noise
 
 NAMES = (
     "stoi estoi pesq-wb pesq-nb mcd mcd-dtw mcd-8k visqol visqol-poly si-sdr mel-distance".split()  # noqa: SIM905
@@ -195,3 +197,49 @@ def test_visqol_names_the_way_out_on_an_intel_mac(monkeypatch):
     with pytest.raises(Unavailable, match=r"Intel Macs.*visqol-poly"):
         registry.metric("visqol").check()
     registry.metric("visqol-poly").check()
+
+
+def test_a_reference_is_prepared_once_for_all_that_is_compared_with_it(monkeypatch):
+    made = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Energy(Metric):
+        name, label, unit, higher_is_better = "energy", "Energy", "", False
+        sample_rate_hz, value_range = 16_000, (0.0, 1.0)
+        power: float = 2.0
+        about: str = dataclasses.field(default="", metadata=NOT_RECIPE)
+
+        def prepare(self, ref):
+            made.append(self.power)
+            return float(np.mean(np.abs(ref) ** self.power))
+
+        def score(self, ref, deg):
+            return abs(self.prepared(ref) - self.prepare(deg))
+
+    ref = speech_like(1.0, seed=77)
+    monkeypatch.setattr(metric_module, "_prepared", OrderedDict())
+    for metric in (Energy(), Energy(), Energy(power=3.0), Energy(about="what was said")):
+        assert metric(ref, ref) == 0.0
+        assert metric(ref.copy(), np.float32(0.5) * ref) > 0.0
+    assert made.count(2.0) == 2 + 6
+    assert made.count(3.0) == 1 + 2
+
+
+def test_prepared_references_are_bounded(monkeypatch):
+    kept: OrderedDict = OrderedDict()
+    monkeypatch.setattr(metric_module, "_prepared", kept)
+    monkeypatch.setattr(metric_module, "PREPARED_SAMPLES", 40_000)
+    metric = registry.metric("mel-distance")
+    for seed in range(6):
+        metric(speech_like(1.0, seed=seed), SPEECH[:16_000])
+    assert [len(samples) for _, _, samples in kept] == [4 * 16_000] * 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_prepared_changes_no_score(name, monkeypatch):
+    metric = registry.metric(name)
+    waves = [speech_like(1.5, seed=seed)[: metric.sample_rate_hz * 3 // 2] for seed in (3, 4)]
+    degraded = [with_noise(waves[0], 10.0), band_limited(waves[0]), waves[1]]
+    again = [metric(waves[0], deg) for deg in (*degraded, *degraded)]
+    monkeypatch.setattr(metric_module, "PREPARED_SAMPLES", 0)
+    assert again == [metric(waves[0], deg) for deg in (*degraded, *degraded)]

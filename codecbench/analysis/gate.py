@@ -1,33 +1,37 @@
 """Regression gate: may a new system replace an old one?
 
-Scores are judged by their paired differences (`verdicts`).  Rate, delay and failures are counted, not
-sampled: of an unchanged codec they are the same to the last byte, so that comparing them costs no false
-alarm.
+Scores and speed are judged by their paired differences (`verdicts`), all else is counted (`counted`).
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codecbench.analysis.counted import COUNTED, LIMITS, SPEED, NotCompared, log_speed
 from codecbench.analysis.systems import Pair, System, check_comparable, pairs, shared_metrics
-from codecbench.analysis.verdicts import BETTER, EQUIVALENT, INCONCLUSIVE, VERDICTS, WORSE, judge
+from codecbench.analysis.verdicts import (
+    BETTER,
+    EQUIVALENT,
+    INCONCLUSIVE,
+    VERDICTS,
+    WORSE,
+    Verdict,
+    judge,
+)
 from codecbench.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COUNTED = {"payload_kbps": 0.01, "delay_ms": 0.01, "failures": 0.0}
-"""What is counted, with the growth that is let pass: a share of the rate, ms, utterances."""
-UNITS = {"payload_kbps": "kbit/s", "delay_ms": "ms", "failures": "utterances"}
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Gate:
-    """All checks of a gate; its own verdict is that of the worst one."""
+    """All checks of a gate; its own verdict is that of the worst one.
+
+    ``not_compared`` says of what was not judged why, a line each.
+    """
 
     checks: tuple[Check, ...]
+    not_compared: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -78,8 +86,35 @@ class Gate:
         return pd.DataFrame([vars(check) for check in rows], columns=list(Check.__annotations__))
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """What is to be judged by paired differences; ``shown`` turns a gain into that of the table."""
+
+    check: str
+    unit: str
+    pair: Pair
+    gains: NDArray[np.float64]
+    margin: float
+    values: tuple[float, float]
+    shown: Callable[[float], float] = float
+
+    def row(self, found: Verdict) -> Check:
+        gain, low, high = map(self.shown, (found.gain, found.low, found.high))
+        return Check(
+            self.check, self.unit, self.pair.a_label, self.pair.b_label, found.verdict, *self.values,
+            gain, low, high, -self.shown(-found.margin), found.p_worse, found.power, found.needed, found.n,
+            found.clusters,
+        )  # fmt: skip
+
+
 def gate(
-    base: System, new: System, margins: Mapping[str, float], metrics: Sequence[str] = (), seed: int = 0
+    base: System,
+    new: System,
+    margins: Mapping[str, float],
+    metrics: Sequence[str] = (),
+    *,
+    seed: int = 0,
+    required: Collection[str] = (),
 ) -> Gate:
     """Hold a new system against the one it shall replace.
 
@@ -88,48 +123,66 @@ def gate(
     base, new : System
         What they name, see `codecbench.analysis.systems`.
     margins : mapping of str to float
-        The loss that each metric tolerates, see `read_margins`.
+        The loss that each check tolerates, see `default_margins` and `read_margins`.
     metrics : sequence of str
-        Names of metrics; by default those that both were scored with.
+        Names of metrics; by default those that both were scored with and that have a margin.
+    required : collection of str
+        Checks besides the metrics that must not be left out.
 
     Raises
     ------
     InvalidInput
-        If the two do not compare, or a metric has no margin.
+        If the two do not compare, a metric named has no margin, or what is required cannot be compared.
     """
     check_comparable([base, new])
-    chosen = shared_metrics([base, new], metrics)
-    for name in chosen:
-        if name not in margins:
-            raise InvalidInput(
-                f"metric {name!r} has no default margin; give one with --margins FILE.toml holding "
-                f"[gate.{name}] margin = NUMBER, or leave it out with --metrics"
-            )
     found = pairs(base, new)
-    scored = [(pair, name, base.run.manifest["metrics"][name]) for pair in found for name in chosen]
+    chosen, reasons = _metrics_with_margins([base, new], metrics, margins)
+    samples = [
+        _Sample(name, entry["unit"], pair, _gains(pair, name, entry), margins[name], pair.means(name))
+        for pair in found
+        for name in chosen
+        for entry in [base.run.manifest["metrics"][name]]
+    ]
+    counts = []
+    for pair, name in product(found, LIMITS):
+        try:
+            if name in SPEED:
+                samples.append(_speed(pair, name, margins[name]))
+            else:
+                counts += _count(pair, name, margins[name])
+        except NotCompared as why:
+            reason = f"{name} is not compared: {why}"
+            if name in required:
+                raise InvalidInput(f"{reason}; or take gate.{name} out of the margins") from None
+            reasons.append(reason)
     verdicts = judge(
-        [_gains(pair, name, entry) for pair, name, entry in scored],
-        [pair.speakers for pair, _, _ in scored],
-        [margins[name] for _, name, _ in scored],
-        seed,
-    )
-    checks = []
-    for (pair, name, entry), found_so in zip(scored, verdicts, strict=True):
-        was, now_is = pair.means(name)
-        checks.append(
-            Check(
-                name, entry["unit"], pair.a_label, pair.b_label, found_so.verdict, was, now_is, found_so.gain,
-                found_so.low, found_so.high, found_so.margin, found_so.p_worse, found_so.power,
-                found_so.needed, found_so.n, found_so.clusters,
-            )
-        )  # fmt: skip
-    return Gate((*checks, *(check for pair in found for check in _counted(pair, margins))))
+        [item.gains for item in samples], [item.pair.speakers for item in samples],
+        [item.margin for item in samples], seed,
+    )  # fmt: skip
+    rows = [item.row(verdict) for item, verdict in zip(samples, verdicts, strict=True)]
+    return Gate((*rows, *counts), tuple(dict.fromkeys(reasons)))
+
+
+def _metrics_with_margins(
+    systems: Sequence[System], names: Sequence[str], margins: Mapping[str, float]
+) -> tuple[list[str], list[str]]:
+    """Return the metrics to judge, and why others are not."""
+    shared = shared_metrics(systems, names)
+    advice = "give one with --margins FILE.toml holding [gate.{0}] margin = NUMBER"
+    without = [name for name in shared if name not in margins]
+    if without and (names or len(without) == len(shared)):
+        name = without[0]
+        raise InvalidInput(
+            f"metric {name!r} has no default margin; {advice.format(name)}, or leave it out with --metrics"
+        )
+    told = [f"{name} is not judged: it has no default margin; {advice.format(name)}" for name in without]
+    return [name for name in shared if name in margins], told
 
 
 def default_margins() -> dict[str, float]:
-    """Return the margins that come with the suite: measured ones of metrics, and those of `COUNTED`."""
+    """Return the margins that come with the suite: measured ones of metrics, and `LIMITS`."""
     shipped = tomllib.loads(files("codecbench.analysis").joinpath("margins.toml").read_text("utf-8"))
-    return COUNTED | {name: float(entry["margin"]) for name, entry in shipped["gate"].items()}
+    return LIMITS | {name: float(entry["margin"]) for name, entry in shipped["gate"].items()}
 
 
 def read_margins(path: Path) -> dict[str, float]:
@@ -161,25 +214,29 @@ def _gains(pair: Pair, metric: str, entry: Mapping[str, Any]) -> NDArray[np.floa
     return difference if entry["higher_is_better"] else -difference
 
 
-def _counted(pair: Pair, margins: Mapping[str, float]) -> list[Check]:
-    """Return the checks of rate, delay and failures."""
-    both = ((pair.a["status"] == "ok") & (pair.b["status"] == "ok")).to_numpy()
-    rates = [_rate(part[both]) for part in (pair.a, pair.b)]
-    delays = [float(part["delay_ms"].max()) for part in (pair.a, pair.b)]
-    failures = [float((part["status"] == "failed").sum()) for part in (pair.a, pair.b)]
-    limits = dict(margins)
-    limits["payload_kbps"] = margins["payload_kbps"] * rates[0]
-    measured = dict(zip(COUNTED, (rates, delays, failures), strict=True))
-    return [
-        _count(pair, name, (was, now_is), limits[name])
-        for name, (was, now_is) in measured.items()
-        if not math.isnan(was)
-    ]
+def _speed(pair: Pair, name: str, margin: float) -> _Sample:
+    """Return a real-time factor as the ratio new over old, the old one being 1."""
+    gains = log_speed(pair, name)
+    mean = float(np.nanmean(gains))
+    return _Sample(
+        name,
+        "x old",
+        pair,
+        gains,
+        math.log1p(margin),
+        (1.0, math.exp(-mean)),
+        lambda gain: -math.expm1(-gain),
+    )
 
 
-def _count(pair: Pair, name: str, values: tuple[float, float], margin: float) -> Check:
-    base, new = values
-    gain = base - new
+def _count(pair: Pair, name: str, limit: float) -> list[Check]:
+    """Return the check of a quantity, none where it is not known of the old system."""
+    quantity = COUNTED[name]
+    base, new = quantity.of(pair)
+    if math.isnan(base):
+        return []
+    margin = limit * base if quantity.is_share else limit
+    gain = new - base if quantity.higher_is_better else base - new
     if math.isnan(gain):
         word = INCONCLUSIVE
     elif abs(gain) <= margin + 1e-12:
@@ -187,14 +244,9 @@ def _count(pair: Pair, name: str, values: tuple[float, float], margin: float) ->
     else:
         word = BETTER if gain > 0 else WORSE
     nothing = math.nan
-    return Check(
-        name, UNITS[name], pair.a_label, pair.b_label, word, base, new, gain, nothing, nothing, margin,
-        nothing, nothing, nothing, len(pair.a), int(np.unique(pair.speakers).size),
-    )  # fmt: skip
-
-
-def _rate(records: pd.DataFrame) -> float:
-    """Return the payload over all utterances in kbit/s, NaN where it is not known."""
-    seconds = float(records["seconds"].sum())
-    bits = float(records["payload_bytes"].sum(min_count=1)) * 8
-    return bits / seconds / 1000 if seconds else math.nan
+    return [
+        Check(
+            name, quantity.unit, pair.a_label, pair.b_label, word, base, new, gain, nothing, nothing, margin,
+            nothing, nothing, nothing, len(pair.a), int(np.unique(pair.speakers).size),
+        )
+    ]  # fmt: skip

@@ -28,10 +28,11 @@ differs by 0.04 and 0.13 in PESQ-WB and 0.03 to 0.05 in STOI between two test se
 
 
 @dataclass(frozen=True)
-class Flag:
-    """A measured score outside the published band.
+class Held:
+    """A measured score and the published band it is held against.
 
-    ``low`` and ``high`` are the limits of the band; ``source`` names where they come from.
+    ``low`` and ``high`` are the limits of the band; ``source`` names where they come from; ``inside`` is
+    whether the score's interval (its mean where it has none) reaches into the band.
     """
 
     codec: str
@@ -42,12 +43,14 @@ class Flag:
     low: float
     high: float
     source: str
+    inside: bool
 
     def __str__(self) -> str:
-        return (
-            f"{self.codec}@{self.point}: {self.metric} {self.score:.3g} on {self.dataset} is outside "
-            f"{self.low:.3g} to {self.high:.3g} ({self.source}); check weights, levels and alignment"
-        )
+        said = f"{self.codec}@{self.point}: {self.metric} {self.score:.3g} on {self.dataset} is"
+        band = f"{self.low:.3g} to {self.high:.3g} ({self.source})"
+        if self.inside:
+            return f"{said} within {band}"
+        return f"{said} outside {band}; check weights, levels and alignment"
 
 
 def repository_folder() -> Path:
@@ -69,7 +72,7 @@ def load_published(folder: Path | None = None) -> list[Result]:
     return found
 
 
-def check_published(ours: Run | Iterable[Result], published: Sequence[Result] | None = None) -> list[Flag]:
+def check_published(ours: Run | Iterable[Result], published: Sequence[Result] | None = None) -> list[Held]:
     """Return the scores that lie outside the published band of the same codec, rate and test set.
 
     The band is the source's interval, or its mean give or take `TOLERANCES`; where several sources cover the
@@ -88,7 +91,7 @@ def check_published(ours: Run | Iterable[Result], published: Sequence[Result] | 
 
         ours = measured(ours, summary(ours))
     literature = load_published() if published is None else published
-    return [flag for result in ours for flag in _flags(result, literature)]
+    return [score for result in ours for score in held(result, literature) if not score.inside]
 
 
 def compared(result: Result, published: Iterable[Result]) -> list[Result]:
@@ -102,18 +105,22 @@ def compared(result: Result, published: Iterable[Result]) -> list[Result]:
     ]
 
 
-def _flags(result: Result, literature: Sequence[Result]) -> Iterable[Flag]:
+def held(result: Result, literature: Sequence[Result]) -> list[Held]:
+    """Return each score of a measured result for which there is a published band, with that band."""
     sources = compared(result, literature)
+    found = []
     for point in result.points:
         for metric, score in point.scores.items():
             bands = [band for source in sources for band in _bands(source, point, metric)]
             if not bands:
                 continue
             low, high = min(band[0] for band in bands), max(band[1] for band in bands)
-            if _limit(score.low, score.mean) > high or _limit(score.high, score.mean) < low:
-                names = ", ".join(sorted({band[2] for band in bands}))
-                dataset = str(result.meta.get("dataset"))
-                yield Flag(result.codec, point.point, metric, dataset, score.mean, low, high, names)
+            inside = _limit(score.low, score.mean) <= high and _limit(score.high, score.mean) >= low
+            names, dataset = ", ".join(sorted({band[2] for band in bands})), str(result.meta.get("dataset"))
+            found.append(
+                Held(result.codec, point.point, metric, dataset, score.mean, low, high, names, inside)
+            )
+    return found
 
 
 def _bands(source: Result, point: Point, metric: str) -> Iterable[tuple[float, float, str]]:

@@ -7,10 +7,10 @@ undone, by the same rule that decides which runs may stand together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ class System:
 class Pair:
     """The same utterances through two systems at one operating point.
 
-    ``a`` and ``b`` are their records, one row an utterance in the same order; ``speakers`` [N] of the rows.
+    ``a`` and ``b`` are their records, one row an utterance in the same order; ``speakers`` [N] of the rows;
+    ``a_peak`` and ``b_peak`` their peak memory as in the manifest, None where it was not measured.
     """
 
     a_label: str
@@ -51,9 +52,11 @@ class Pair:
     a: pd.DataFrame
     b: pd.DataFrame
     speakers: Strings
+    a_peak: Mapping[str, Any] | None = None
+    b_peak: Mapping[str, Any] | None = None
 
     def scores(self, metric: str) -> tuple[Scores, Scores]:
-        """Return a metric's scores of both, float64 [N], NaN where one is missing."""
+        """Return a metric's scores of both, or values of another column, float64 [N], NaN where missing."""
         a, b = (part[metric].to_numpy(dtype=np.float64) for part in (self.a, self.b))
         return a, b
 
@@ -87,6 +90,12 @@ def read_system(text: str) -> System:
     if not entries:
         raise InvalidInput(f"{text}: the run has ground truth alone; name a run with a codec")
     return System(text, run, entries)
+
+
+def is_stored(text: str) -> bool:
+    """Say whether an argument names a run or a baseline that is there."""
+    place = _split(text)[0]
+    return (place / MANIFEST).exists() or (place.suffix == SUFFIX and place.is_file())
 
 
 def check_comparable(systems: Sequence[System]) -> None:
@@ -160,7 +169,13 @@ def _pair(a: System, b: System, left: tuple[str, str], right: tuple[str, str]) -
     labels = [point_label(*left), point_label(*right)]
     if labels[0] == labels[1]:
         labels = [f"{system.run.out}:{label}" for system, label in zip((a, b), labels, strict=True)]
-    return Pair(labels[0], labels[1], one, two, one["speaker"].to_numpy(dtype=str))
+    peaks = (_peak(system.run, *entry) for system, entry in ((a, left), (b, right)))
+    return Pair(labels[0], labels[1], one, two, one["speaker"].to_numpy(dtype=str), *peaks)
+
+
+def _peak(run: Run, codec: str, point: str) -> Mapping[str, Any] | None:
+    points = run.manifest["codecs"][codec]["points"]
+    return next((item.get("peak_memory") for item in points if item["name"] == point), None)
 
 
 def _rows(run: Run, codec: str, point: str) -> pd.DataFrame:

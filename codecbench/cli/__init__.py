@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "compare": Lazy(
         "codecbench.cli.compare:compare",
-        "Compare stored runs, or codecs in them, with the first one, on the utterances that both have.",
+        "Compare stored runs, or codecs, with the first one, on the utterances that both have.",
     ),
     "gate": Lazy(
         "codecbench.cli.gate:gate",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from codecbench.cli import contenders
 from codecbench.cli.progress import note
 from codecbench.cli.tables import print_json, print_table, rows_of
 from codecbench.text import csv_safe, names_in
@@ -23,24 +24,32 @@ FORMATS = ("text", "json", "md", "csv")
 @click.option("--format", "kind", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, as --format json does.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="DIR", help="Draw the paired differences.")
-@click.option("--seed", default=0, show_default=True, help="Of sign patterns and bootstrap.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample, sign patterns and bootstrap.")
+@contenders.options
 def compare(
-    *, systems: tuple[str, ...], metrics: str, kind: str, as_json: bool, plot: Path | None, seed: int
+    *,
+    systems: tuple[str, ...],
+    metrics: str,
+    kind: str,
+    as_json: bool,
+    plot: Path | None,
+    seed: int,
+    **how: Any,
 ) -> None:
-    """Compare stored runs, or codecs in them, with the first one, on the utterances that both have.
+    """Compare stored runs, or codecs, with the first one, on the utterances that both have.
 
-    Each system is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run.  One point each is
-    compared whatever their names; else points of the same name.  Differences are "b minus a" in the metric's
+    Each is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run, or a codec as in
+    codecbench run --codecs, which is run first on --data.  One point each is compared whatever their names;
+    else points of the same name.  Differences are "b minus a" in the metric's
     unit with a 95 % interval clustered by speaker; p_holm is the sign-flip p-value after Holm's correction
     over all rows.
     """
     from codecbench.analysis.paired import smallest_p
     from codecbench.analysis.paired_table import LEVEL, paired_table, utterance_differences
-    from codecbench.analysis.systems import read_system
 
     if len(systems) < 2:
-        raise click.UsageError("name two systems or more, each RUN, RUN:CODEC or RUN:CODEC@POINT")
-    read = [read_system(text) for text in systems]
+        raise click.UsageError("name two systems or more, each RUN, RUN:CODEC, RUN:CODEC@POINT or a codec")
+    read = contenders.contest(systems, metrics=names_in(metrics), seed=seed, costs=False, **how).systems()
     table = paired_table(read, names_in(metrics), seed)
     if plot is not None:
         _draw(table, utterance_differences(read, names_in(metrics)), plot)

@@ -10,7 +10,9 @@ from codecbench.cli.progress import note
 from codecbench.files import unwritable
 from codecbench.text import names_in, printable
 
-KINDS = ("rate-quality", "speed-quality", "distribution", "codebook-use", "spectrograms", "tokens")
+KINDS = (
+    "rate-quality", "speed-quality", "distribution", "codebook-use", "agreement", "spectrograms", "tokens",
+)  # fmt: skip
 FORMATS = (".pdf", ".svg", ".png")
 
 

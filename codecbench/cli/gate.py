@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from codecbench.cli import contenders
 from codecbench.cli.progress import note
 from codecbench.cli.tables import print_json, print_table, rows_of
 from codecbench.errors import CodecBenchError
@@ -52,7 +54,8 @@ class DataError(click.ClickException):
     help="Write one offline page: the checks, and the ten utterances that changed most, with players.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 where nothing is worse but something is unsettled.")
-@click.option("--seed", default=0, show_default=True, help="Of sign patterns and bootstrap.")
+@click.option("--seed", default=0, show_default=True, help="Of the sample, sign patterns and bootstrap.")
+@contenders.options
 def gate(
     *,
     systems: tuple[str, ...],
@@ -64,39 +67,52 @@ def gate(
     page: Path | None,
     strict: bool,
     seed: int,
+    **how: Any,
 ) -> int:
     """Decide whether NEW may replace BASE, from the paired differences on the utterances that both have.
 
-    Each is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run; BASE may be a file of
-    --save.  A check is worse, equivalent (its 90 % interval lies inside the margin), better, or inconclusive.
-    Without a change the whole gate fails in at most 5 % of cases.  Exit status: 0 pass, 1 regression, 2 usage
-    or data error, 3 inconclusive under --strict.
+    Each is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run, or a codec as in
+    codecbench run --codecs, which is run first on --data; BASE may be a file of --save.  A check is worse,
+    equivalent (its 90 % interval lies inside the margin), better, or inconclusive.  Without a change the
+    whole gate fails in at most 5 % of cases.  Exit status: 0 pass, 1 regression, 2 usage or data error, 3
+    inconclusive under --strict.
     """
     if len(systems) != (1 if save else 2):
         raise click.UsageError("name BASE and NEW, or with --save BASE alone")
     try:
+        own = _own_margins(margins)
+        asked = contenders.contest(
+            systems, metrics=names_in(metrics), judged=_margins(own), seed=seed, costs=not save, **how
+        )
         if save:
-            _save(systems[0], save)
+            _save(asked.systems()[0], save)
             return 0
-        found = _gate(systems, margins, names_in(metrics), seed, page)
+        base, new = asked.systems()
+        found = _gate(base, new, own, names_in(metrics), seed)
+        if page is not None:
+            _write_page(found, base, new, page)
     except CodecBenchError as error:
         raise DataError(str(error)) from error
     _print(found, "json" if as_json else kind, systems[1])
     return _status(found, strict)
 
 
-def _gate(
-    systems: tuple[str, ...], margins: Path | None, metrics: list[str], seed: int, page: Path | None
-) -> Gate:
-    from codecbench.analysis import gate as gates
-    from codecbench.analysis.systems import read_system
+def _own_margins(path: Path | None) -> dict[str, float]:
+    from codecbench.analysis.gate import read_margins
 
-    limits = gates.default_margins() | (gates.read_margins(margins) if margins else {})
-    base, new = map(read_system, systems)
-    found = gates.gate(base, new, limits, metrics, seed)
-    if page is not None:
-        _write_page(found, base, new, page)
-    return found
+    return read_margins(path) if path else {}
+
+
+def _margins(own: Mapping[str, float]) -> dict[str, float]:
+    from codecbench.analysis.gate import default_margins
+
+    return default_margins() | dict(own)
+
+
+def _gate(base: System, new: System, own: Mapping[str, float], metrics: list[str], seed: int) -> Gate:
+    from codecbench.analysis import gate as gates
+
+    return gates.gate(base, new, _margins(own), metrics, seed=seed, required=own)
 
 
 def _write_page(found: Gate, base: System, new: System, page: Path) -> None:
@@ -107,20 +123,20 @@ def _write_page(found: Gate, base: System, new: System, page: Path) -> None:
     note(f"wrote {page}")
 
 
-def _save(system: str, path: Path) -> None:
-    from codecbench.analysis.systems import read_system
+def _save(system: System, path: Path) -> None:
     from codecbench.store.baseline import baseline
 
-    read = read_system(system)
-    write_atomically(path, baseline(read.run, read.entries))
-    note(f"{path}: {len(read.entries)} points of {read.run.out}")
+    write_atomically(path, baseline(system.run, system.entries))
+    note(f"{path}: {len(system.entries)} points of {system.run.out}")
 
 
 def _print(found: Gate, kind: str, new: str) -> None:
     from codecbench.report import gate_formats
 
     if kind == "json":
-        print_json({"verdict": found.verdict, "checks": rows_of(found.table())})
+        print_json(
+            {"verdict": found.verdict, "checks": rows_of(found.table()), "not_compared": found.not_compared}
+        )
     elif kind == "md":
         click.echo(gate_formats.markdown(found), nl=False)
     elif kind == "junit":
@@ -131,6 +147,8 @@ def _print(found: Gate, kind: str, new: str) -> None:
         table = found.table()
         several = table["new"].nunique() > 1
         print_table(table[["new", *SHOWN] if several else list(SHOWN)], as_json=False)
+    for line in found.not_compared:
+        note(line)
     note(f"{found.verdict}: {gate_formats.counts(found)}")
 
 

@@ -46,6 +46,12 @@ from codecbench.text import names_in
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder with model files by codec, DIR/<codec>/; sets CODECBENCH_WEIGHTS.",
 )
+@click.option(
+    "--costs",
+    is_flag=True,
+    help="Make speed and memory comparable for codecbench gate: codecs take turns on each utterance, fresh "
+    "processes tell each point's peak memory.",
+)
 @how.options
 def run(
     *,

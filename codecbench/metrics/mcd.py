@@ -78,9 +78,14 @@ class MelCepstralDistortion(Metric):
         """MCD of one pair.  ref, deg: float32 [T] at ``sample_rate_hz``, aligned."""
         return mean_over(split(ref, self.sample_rate_hz, self.max_seconds), self._score_part, ref, deg)
 
+    def prepare(self, ref: Wave) -> tuple[Frames, NDArray[np.bool_]]:
+        """Return a reference's mel-cepstra, float64 [T, order], and which of them are speech, bool [T]."""
+        of_ref = self.mel_cepstra(ref)
+        return of_ref, self.speech_frames(ref, of_ref.shape[0])
+
     def _score_part(self, ref: Wave, deg: Wave) -> float:
-        of_ref, of_deg = self.mel_cepstra(ref), self.mel_cepstra(deg)
-        speech = self.speech_frames(ref, of_ref.shape[0])
+        of_ref, speech = self.prepared(ref)
+        of_deg = self.mel_cepstra(deg)
         reach = round(self.warp_ms / self.frame_ms)
         if reach:
             path = warp(of_ref, of_deg, weights=speech.astype(np.float64), reach=reach)

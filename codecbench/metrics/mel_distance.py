@@ -12,6 +12,7 @@ References: Kong, Kim, Bae, NeurIPS 2020, eq. 5 (HiFi-GAN); Slaney, Auditory Too
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -55,17 +56,23 @@ class MelDistance(Metric):
     def score(self, ref: Wave, deg: Wave) -> float:
         """Distance of one pair.  ref, deg: float32 [T] at 16 kHz, aligned."""
         total, count = 0.0, 0
-        samples = BLOCK_FRAMES * self.hop
-        left = (self.window - self.hop) // 2
-        frames = math.ceil(ref.size / self.hop)
-        padding = (left, frames * self.hop + self.window - self.hop - left - ref.size)
-        padded = [np.pad(wave.astype(np.float64), padding) for wave in (ref, deg)]
-        for start in range(0, frames * self.hop, samples):
-            block = slice(start, start + samples + self.window - self.hop)
-            of_ref, of_deg = (self.log_mel(wave[block]) for wave in padded)
+        for of_ref, of_deg in zip(self.prepared(ref), self._blocks(deg), strict=True):
             total += float(np.abs(of_ref - of_deg).sum())
             count += of_ref.size
         return total / count
+
+    def prepare(self, ref: Wave) -> list[NDArray[np.float64]]:
+        """Return a reference's log-mel frames, float64 [T, mels] each `BLOCK_FRAMES`."""
+        return list(self._blocks(ref))
+
+    def _blocks(self, wave: Wave) -> Iterator[NDArray[np.float64]]:
+        samples = BLOCK_FRAMES * self.hop
+        left = (self.window - self.hop) // 2
+        frames = math.ceil(wave.size / self.hop)
+        right = frames * self.hop + self.window - self.hop - left - wave.size
+        padded = np.pad(wave.astype(np.float64), (left, right))
+        for start in range(0, frames * self.hop, samples):
+            yield self.log_mel(padded[start : start + samples + self.window - self.hop])
 
     def log_mel(self, padded: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-mel frames [T, mels] of samples [hop T + window - hop] that already have their context."""

@@ -72,12 +72,15 @@ class PesqWideband(Metric):
 
     def score(self, ref: Wave, deg: Wave) -> float:
         """PESQ of one pair.  ref, deg: float32 [T] at 16 kHz.  Raises Unscorable if it finds no utterance."""
-        parts = [
+        return mean_over(self.prepared(ref), self._score_part, ref, deg)
+
+    def prepare(self, ref: Wave) -> list[slice]:
+        """Return the parts of a reference that are scored one by one."""
+        return [
             smaller
             for part in split(ref, self.sample_rate_hz, self.max_seconds)
             for smaller in _within_array(ref, part, self.sample_rate_hz)
         ]
-        return mean_over(parts, self._score_part, ref, deg)
 
     def _score_part(self, ref: Wave, deg: Wave) -> float | None:
         from pesq import BufferTooShortError, NoUtterancesError, pesq

@@ -28,8 +28,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple
@@ -48,6 +48,9 @@ LIBRARY_VERSION = "3.8.0"
 
 INSTALL = "run: pip install 'visqol-python[lattice,accel,fftw]==3.8.0'"
 WARM_UP_S = 2.0
+
+SPECTROGRAMS = 500
+"""Spectrograms of patches remembered for one reference; fine alignment cuts patches in several ways."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,12 @@ class Visqol(Metric):
             ref, deg = gain * ref, gain * deg
         return mean_over(split(ref, self.sample_rate_hz, self.max_seconds), self._score_part, ref, deg)
 
+    def prepare(self, ref: Wave) -> Reference:
+        """Return a reference that remembers what ViSQOL finds in it."""
+        return Reference(ref.tobytes(), self.sample_rate_hz)
+
     def _score_part(self, ref: Wave, deg: Wave) -> float | None:
-        opinion = _compare(ref.tobytes(), deg.tobytes(), self.sample_rate_hz)
+        opinion = _compare(self.prepared(ref), deg.tobytes())
         if opinion is None:
             return None
         if not math.isfinite(opinion.polynomial):
@@ -149,18 +156,70 @@ def upper_envelope(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.abs(np.fft.irfft(spectrum, length)[: signal.size]) + mean, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A reference, float32 [T] as bytes, and what the package's own objects have found in it.
+
+    It takes the place of their spectrogram builder and their patch creator, asks these once for what depends
+    on the reference alone (its spectrogram, those of its patches, where its voice activity detector finds
+    speech: more than half of ViSQOL's time) and passes on what concerns the degraded wave.
+    """
+
+    samples: bytes
+    rate_hz: int
+    _spectrograms: dict[bytes, Any] = field(default_factory=dict, compare=False)
+    _patches: list[list[int]] = field(default_factory=list, compare=False)
+
+    def compare(self, deg: bytes) -> Any:
+        """Return the package's result for a degraded wave; raises IndexError if it finds no speech."""
+        manager = _engine()
+        manager.spect_builder = manager.patch_creator = self
+        from visqol.audio_utils import AudioSignal
+
+        waves = (np.frombuffer(samples, dtype=np.float32) for samples in (self.samples, deg))
+        return manager.run_from_signals(*(AudioSignal(wave, self.rate_hz) for wave in waves))
+
+    @cached_property
+    def _wave(self) -> bytes:
+        """The reference as the package has it, float64, in which cut-out samples are looked for."""
+        return np.frombuffer(self.samples, dtype=np.float32).astype(np.float64).tobytes()
+
+    def build(self, signal: Any, window: Any) -> Any:
+        """Return a signal's spectrogram; remembered if the signal is the reference or cut out of it."""
+        builder, _ = _analysis()
+        samples = signal.data.tobytes()
+        if samples not in self._wave:
+            return builder.build(signal, window)
+        if samples not in self._spectrograms:
+            if len(self._spectrograms) >= SPECTROGRAMS:
+                self._spectrograms.clear()
+            self._spectrograms[samples] = builder.build(signal, window)
+        return self._spectrograms[samples]
+
+    def create_ref_patch_indices(self, spectrogram: Any, signal: Any, window: Any) -> list[int]:
+        """Return where the reference's patches with speech begin; of the spectrogram only the size counts."""
+        if not self._patches:
+            _, creator = _analysis()
+            self._patches.append(creator.create_ref_patch_indices(spectrogram, signal, window))
+        return list(self._patches[0])
+
+    def create_patches_from_indices(self, spectrogram: Any, indices: list[int]) -> Any:
+        """Cut the reference's spectrogram, whose floor depends on the degraded one, into patches."""
+        _, creator = _analysis()
+        return creator.create_patches_from_indices(spectrogram, indices)
+
+
 @lru_cache(maxsize=4)
-def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
-    """Compare two float32 waves; None if the reference has no speech.  Remembered for the other mapping."""
-    engine = _engine()  # first: it prepares what the package needs
+def _compare(ref: Reference, deg: bytes) -> Opinion | None:
+    """Compare with a float32 wave; None if the reference has no speech.  Remembered for the other mapping."""
+    _engine()  # first: it prepares what the package needs
     from visqol.quality_mapper import SpeechSimilarityToQualityMapper
     from visqol.visqol_core import alter_for_similarity_extremes
 
-    waves = [np.frombuffer(samples, dtype=np.float32).astype(np.float64) for samples in (ref, deg)]
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", RuntimeWarning)
-            result = engine.measure_from_arrays(*waves, sample_rate=rate_hz)
+            result = ref.compare(deg)
     except IndexError:
         # Its voice activity detector left no patch to compare.
         return None
@@ -171,19 +230,30 @@ def _compare(ref: bytes, deg: bytes, rate_hz: int) -> Opinion | None:
 
 @cache
 def _engine() -> Any:
-    """Make the process's only VisqolApi, with the corrected envelope."""
+    """Make the process's only VisqolManager, with the corrected envelope."""
     _check_package()
     prepare_numba()
     import visqol.alignment
-    from visqol import VisqolApi
+    from visqol.visqol_manager import VisqolManager
 
     if not hasattr(visqol.alignment, "upper_envelope"):
         raise Unavailable("visqol-python is damaged: visqol.alignment has no upper_envelope", INSTALL)
     visqol.alignment.upper_envelope = upper_envelope
-    api = VisqolApi()
+    manager = VisqolManager()
     with _without_chatter():
-        api.create(mode="speech", use_lattice_model=_lattice_runs())
-    return api
+        manager.init(use_speech_mode=True, use_lattice_model=_lattice_runs())
+    return manager
+
+
+@cache
+def _analysis() -> tuple[Any, Any]:
+    """Make the spectrogram builder and the patch creator of speech mode."""
+    from visqol import visqol_manager as package
+    from visqol.gammatone import GammatoneSpectrogramBuilder
+    from visqol.patch_creator import VadPatchCreator
+
+    builder = GammatoneSpectrogramBuilder(package.NUM_BANDS_SPEECH, package.MINIMUM_FREQ, speech_mode=True)
+    return builder, VadPatchCreator(package.PATCH_SIZE_SPEECH)
 
 
 def _lattice_runs() -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from codecbench.listen.answers import Answered
 from codecbench.report import methods
+from codecbench.report.agreement_figure import CAUTION
 from codecbench.report.heard import heard
 from codecbench.report.selection import scores_of, tokens_of
 from codecbench.report.table import PaperTable, fixed
@@ -22,6 +23,7 @@ CAPTIONS = {
     "distribution": "Spread over utterances: 5 to 95 %, the middle half, and the median.",
     "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
     "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
+    "agreement": f"Rank correlation of the metrics over codecs and over utterances. {CAUTION}",
     "spectrograms": "One utterance through each codec: spectrogram and mel spectrogram.",
 }
 """The figures that the page shows, with what they show."""

@@ -22,6 +22,7 @@ from codecbench.analysis.runs import (
     tells_of,
     without_truth,
 )
+from codecbench.report.agreement_figure import metric_agreement
 from codecbench.report.plots import (
     RATE_TICKS,
     SPEED_TICKS,
@@ -62,6 +63,7 @@ def write_figures(
         "speed-quality": speed_quality(run, summary, marks),
         "distribution": distribution(run, marks),
         "codebook-use": codebook_use(run, marks),
+        "agreement": metric_agreement(run, summary),
     }
     for metric in run.metrics:
         drawn[f"rate-quality-{metric}"] = rate_quality(run, summary, published, marks, [metric])

@@ -13,7 +13,7 @@ from codecbench.analysis.published import repository_folder
 from codecbench.analysis.runs import is_ground_truth, ordered
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput
-from codecbench.report import figures, pictures
+from codecbench.report import agreement_figure, figures, pictures
 from codecbench.report.selection import narrow_metrics
 from codecbench.report.style import COLUMN_INCHES, marks
 from codecbench.store.store import Run
@@ -21,7 +21,9 @@ from codecbench.store.store import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-KINDS = ("rate-quality", "speed-quality", "distribution", "codebook-use", "spectrograms", "tokens")
+KINDS = (
+    "rate-quality", "speed-quality", "distribution", "codebook-use", "agreement", "spectrograms", "tokens",
+)  # fmt: skip
 
 
 def published_points(run: Run, folder: Path | None = None, *, other_sets: bool = False) -> pd.DataFrame:
@@ -75,6 +77,7 @@ def draw(
         "speed-quality": lambda: figures.speed_quality(run, summary(run), drawn, shown, width),
         "distribution": lambda: figures.distribution(run, drawn, shown, width),
         "codebook-use": lambda: figures.codebook_use(run, drawn, width),
+        "agreement": lambda: agreement_figure.metric_agreement(run, summary(run), width),
         "spectrograms": lambda: pictures.spectrograms(run, width),
         "tokens": lambda: pictures.tokens(run, width),
     }
@@ -88,6 +91,7 @@ def draw(
 
 
 _NEEDS = {
+    "agreement": "three metrics, and four codecs or rates or as many utterances",
     "codebook-use": "a codec with tokens",
     "tokens": "a codec with tokens",
     "spectrograms": "kept audio (run --audio)",

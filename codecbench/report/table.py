@@ -114,8 +114,11 @@ FIXED = (
     Column("frame_rate_hz", "Frames", "1/s", digits=1, note="frames or token steps a second", of_tokens=True),
     Column("tokens_s", "Tokens", "1/s", digits=0, note="tokens of all streams a second", of_tokens=True),
     Column("bits_token", "Bits/token", note="measured payload over tokens", of_tokens=True),
+    Column("ngram_bits", "n-gram", "bits/token", note="a bigram, new speakers", of_tokens=True),
     Column("codebooks", "Streams", digits=0, note="codebooks, or streams of tokens", of_tokens=True),
     Column("codes_used", "Codes used", "%", digits=0, note="of each stream, at all", of_tokens=True),
+    Column("perplexity", "Perplexity", digits=0, note="codes a stream effectively uses", of_tokens=True),
+    Column("recoded_equal", "Stable", "%", digits=0, note="tokens that recoding leaves", of_tokens=True),
     Column("entropy_kbps", "Memoryless", "kbit/s", note="coded without memory, new speech", of_tokens=True),
     Column("causal", "Causal", note="whether it does without what comes later", of_tokens=True),
     Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec", of_tokens=True),
@@ -229,7 +232,8 @@ def fixed(value: float, digits: int) -> str:
 
 def _plain(value: float, column: Column) -> str:
     text = fixed(value, column.digits)
-    whole = column.key not in {"payload_kbps", "declared_kbps", "entropy_kbps", "rtf", "bits_token"}
+    fine = {"payload_kbps", "declared_kbps", "entropy_kbps", "rtf", "bits_token", "ngram_bits"}
+    whole = column.key not in fine
     return text.rstrip("0").rstrip(".") if whole and "." in text else text
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from codecbench.run.cell import Task
 from codecbench.run.describe import describe
 from codecbench.run.devices import check_device
 from codecbench.run.executors import check_options, make_executor
+from codecbench.run.footprint import with_peaks
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, LeftOut, Plan, require_something
 from codecbench.run.pool import cores
@@ -95,6 +97,7 @@ def benchmark(
     audio: int | str = DEFAULT_AUDIO,
     overwrite: bool = False,
     shard: str = "",
+    costs: bool = False,
     command: Sequence[str] = (),
     watch: Watch = Watch(),
 ) -> Benchmarked:
@@ -129,6 +132,9 @@ def benchmark(
     shard : str
         ``"3/8"`` computes the third of eight parts only, into ``out/shard-3-of-8``, see
         `codecbench.run.shard`.
+    costs : bool
+        Measure time and memory so that codecs can be compared by them: they take turns on each utterance, and
+        processes of their own tell each point's peak memory (with ``executor="processes"``).
     command : sequence of str
         What the manifest shall say the run was started with.
     watch : Watch
@@ -171,10 +177,14 @@ def benchmark(
         store.write_manifest(merged)
         watch.ready()
 
-        def task_of(cell: Cell) -> Task:
-            return Task(cell, plan.metrics, device, out if cell.utterance.id in kept else None, align)
+        turns = uuid.uuid4().hex if costs else ""
 
-        ours = part.of(plan) if part else plan
+        def task_of(cell: Cell) -> Task:
+            return Task(
+                cell, plan.metrics, device, out if cell.utterance.id in kept else None, align, turns=turns
+            )
+
+        ours = replace(part.of(plan) if part else plan, in_turns=costs)
         work = todo(ours, store, task_of, merged, rerun=rerun, audio=kept)
         watch.note(str(work))
         tasks, stored = work.tasks, work.stored
@@ -187,6 +197,8 @@ def benchmark(
                 executor, slots, limits, scheduler, watch.slow, needed=_needed(plan), note=watch.note
             ) as (computing, at_once):
                 summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
+        if costs and executor == "processes":
+            merged = with_peaks(merged, plan, device, limits, watch.note)
         store.write_manifest({**merged, "finished": manifests.now()})
     return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
 

@@ -20,9 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from codecbench import audio, calls, returned
 from codecbench.alignment import Delay
-from codecbench.codec import Codec, DecodedFiles, Wave
+from codecbench.codec import Codec, Codes, DecodedFiles, OperatingPoint, Wave
 from codecbench.data.sets import Utterance
 from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
 from codecbench.guard import guarded
@@ -40,7 +42,7 @@ from codecbench.run.scoring import (
     write_settled,
 )
 from codecbench.store.layout import audio_path, reference_path
-from codecbench.store.records import ALIGNMENT, MEASURED, Record, encode_codes
+from codecbench.store.records import ALIGNMENT, MEASURED, RECODED, Record, encode_codes
 
 T = TypeVar("T")
 
@@ -58,7 +60,8 @@ class Task:
     ``out`` is the run's folder if the decoded speech shall be kept there, otherwise None.  ``delay`` is what
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
     one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
-    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.
+    delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.  ``turns`` names
+    the call in which codecs take turns, empty where they do not.
     """
 
     cell: Cell
@@ -69,6 +72,7 @@ class Task:
     delay: Delay | None = None
     known: Record | None = None
     more: tuple[Metric, ...] = ()
+    turns: str = ""
 
 
 @dataclass
@@ -142,7 +146,9 @@ def blank(cell: Cell) -> Record:
         "raw_scores": {},
         "reasons": {},
         "codes": None,
+        RECODED: None,
         "audio": None,
+        "batch": None,
     }
 
 
@@ -272,8 +278,28 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         rtf_encode=record["encode_s"] / seconds,
         rtf_decode=record["decode_s"] / seconds,
         codes=None if coded.codes is None else encode_codes(coded.codes),
+        batch=worker.batch(task.turns),
     )
+    if coded.codes is not None:
+        with _counted(outcome):
+            record[RECODED] = _recoded_equal(codec, coded.codes, decoded, point)
     return decoded
+
+
+def _recoded_equal(codec: Codec, codes: Codes, decoded: Wave, point: OperatingPoint) -> float | None:
+    """Return the share of tokens [F, T] that decoded speech, coded again, has at the same places.
+
+    None without tokens, or where the codec cannot code its own output: the first coding stands all the same.
+    """
+    try:
+        again = calls.encode(codec, decoded, point)[0].codes
+    except Exception:
+        return None
+    if again is None or not codes.size:
+        return None
+    streams, steps = (min(one, other) for one, other in zip(codes.shape, again.shape, strict=True))
+    equal = np.count_nonzero(codes[:streams, :steps] == again[:streams, :steps])
+    return equal / max(codes.size, again.size)
 
 
 def _scorer(cell: Cell) -> Score:

@@ -8,6 +8,7 @@ dropped.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,9 @@ from codecbench.store.records import FIELDS as COLUMNS
 
 CELL_VERSION = 3
 """Raised when the computation of a cell changes; stored cells of another version are computed again."""
+
+HELD_PARAMETERS = 250_000_000
+"""Weights of all codecs that a worker holds open, 1 GB in single precision; one codec may have more."""
 
 DEFAULT_METRICS = (
     "stoi",
@@ -107,8 +111,10 @@ class Cell:
 class Plan:
     """The cells of a run and what it had to leave out.
 
-    Iteration goes codec by codec, so that workers hold few of them, and within a codec utterance by
-    utterance, so that the points share the loaded reference.
+    Iteration goes utterance by utterance, so that codecs share what metrics make of the reference, over as
+    many codecs as a worker may hold open (`held_together`); where there are more, one group after the other.
+    With ``in_turns`` there is one group, and the order of its codecs turns round from one utterance to the
+    next, so that none is always timed on a warmer machine.
     """
 
     dataset: Dataset
@@ -116,21 +122,36 @@ class Plan:
     metrics: tuple[Metric, ...]
     left_out: tuple[LeftOut, ...] = ()
     """A metric among them stays in ``metrics``: its scores are missing, with the reason."""
-
     taken: tuple[Taken, ...] = ()
     """For each rate asked for, the points that stand for it."""
+    in_turns: bool = False
 
     def __len__(self) -> int:
         return len(self.dataset.utterances) * sum(len(entry.points) for entry in self.contestants)
 
     def __iter__(self) -> Iterator[Cell]:
         digests = {item.id: sha256_or_unreadable(item.path) for item in self.dataset.utterances}
-        for entry in self.contestants:
-            for utterance in self.dataset.utterances:
+        groups = [list(self.contestants)] if self.in_turns else held_together(self.contestants)
+        for group, (number, utterance) in itertools.product(groups, enumerate(self.dataset.utterances)):
+            for entry in reversed(group) if self.in_turns and number % 2 else group:
                 for point in entry.points:
                     digest = digests[utterance.id]
                     key = _key(utterance.id, digest, entry.signature, point)
                     yield Cell(key, utterance, digest, entry.label, entry.spec, entry.signature, point)
+
+
+def held_together(contestants: Sequence[Contestant]) -> list[list[Contestant]]:
+    """Part codecs into groups, in their order, whose models a worker may hold open at once."""
+    groups: list[list[Contestant]] = []
+    held = 0
+    for entry in contestants:
+        weights = entry.codec.info.parameters or 0
+        held += weights
+        if not groups or held > HELD_PARAMETERS:
+            groups.append([])
+            held = weights
+        groups[-1].append(entry)
+    return groups
 
 
 def make_plan(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
@@ -15,10 +17,7 @@ from codecbench.codec import Codec, Wave
 from codecbench.errors import CodecBenchError
 from codecbench.guard import guarded
 from codecbench.metric import Metric
-from codecbench.run.plan import Cell
-
-OPEN_CODECS = 2
-"""Codecs held open at once; a plan goes codec by codec, so two serve a worker that is at the seam."""
+from codecbench.run.plan import HELD_PARAMETERS, Cell
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -57,7 +56,7 @@ def at(cell: Cell, rate_hz: int) -> Wave:
 
 
 def open_codec(cell: Cell, device: str) -> Codec:
-    """Return the cell's codec, opened in this process; only the last few are kept."""
+    """Return the cell's codec, opened in this process; the last used are kept, as the plan counts on."""
 
     def make() -> Codec:
         codec = registry.codec(cell.spec)
@@ -68,9 +67,13 @@ def open_codec(cell: Cell, device: str) -> Codec:
 
     opened = _once(_held.codecs, (cell.spec, device), make)
     _held.codecs.move_to_end((cell.spec, device))
-    while len(_held.codecs) > OPEN_CODECS:
+    while len(_held.codecs) > 1 and sum(map(_weights, _held.codecs.values())) > HELD_PARAMETERS:
         _held.codecs.popitem(last=False)
     return opened
+
+
+def _weights(opened: Codec | Exception) -> int:
+    return 0 if isinstance(opened, Exception) else opened.info.parameters or 0
 
 
 def open_metric(metric: Metric) -> Metric:
@@ -83,6 +86,11 @@ def open_metric(metric: Metric) -> Metric:
         return metric
 
     return _once(_held.metrics, metric.signature(), make)
+
+
+def batch(turns: str) -> str | None:
+    """Return the name of a call together with this machine's, a cluster having several; None without one."""
+    return hashlib.sha256(f"{turns} {platform.node()}".encode()).hexdigest()[:16] if turns else None
 
 
 def _once(held: MutableMapping[K, T | Exception], key: K, make: Callable[[], T]) -> T:

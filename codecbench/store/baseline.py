@@ -1,7 +1,8 @@
 """Stored baselines: a part of a run in one JSON file, so that the old system need not be run again.
 
-The file holds the manifest and the records of the codecs and points chosen, without tokens and audio.  It is
-checked on reading like a run's folder, and compares by the same rule.
+The file holds the manifest and the records of the codecs and points chosen, without audio.  Tokens stay:
+code length and codebook use compare only over the same utterances.  It is checked on reading like a run's
+folder, and compares by the same rule.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def baseline(run: Run, entries: Collection[tuple[str, str]]) -> str:
             codecs[codec] = {**entry, "points": points}
     utterances = [{**item, "audio": None} for item in run.manifest["utterances"]]
     last = {
-        (found["utterance"], found["codec"], found["point"]): {**found, "codes": None, "audio": None}
+        (found["utterance"], found["codec"], found["point"]): {**found, "audio": None}
         for found in read_records(run.out)
         if (found["codec"], found["point"]) in entries
     }
@@ -49,7 +50,7 @@ def baseline(run: Run, entries: Collection[tuple[str, str]]) -> str:
 
 
 def read_baseline(path: Path) -> Run:
-    """Read a baseline as a run without audio or tokens; raises `InvalidInput`."""
+    """Read a baseline as a run without audio; raises `InvalidInput`."""
     advice = "write one with codecbench gate --save FILE.json RUN"
     try:
         found = cast(dict[str, Any], read_json(path, _CHECK, "a stored baseline", advice))

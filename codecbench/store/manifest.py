@@ -90,7 +90,7 @@ def merge(old: Manifest | None, new: Manifest) -> Manifest:
     merged["codecs"] = dict(old["codecs"])
     for label, entry in new["codecs"].items():
         points = {point["name"]: point for point in old["codecs"].get(label, entry)["points"]}
-        points |= {point["name"]: point for point in entry["points"]}
+        points |= {point["name"]: points.get(point["name"], {}) | point for point in entry["points"]}
         merged["codecs"][label] = {**entry, "points": list(points.values())}
     merged["metrics"] = {**old["metrics"], **new["metrics"]}
     before = {item["id"]: item for item in old["utterances"]}

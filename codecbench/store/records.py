@@ -4,7 +4,8 @@ A record is a JSON object on one line; missing values are null, never NaN.  Scor
 undoing the settled lag) and ``raw_scores``, with the reason of each missing one in ``reasons``; in
 ``weights`` what the utterance counts in means of metrics where that is not 1.  ``lag_ms``,
 ``inverted`` and ``lag_note`` are what the utterance itself showed; ``settled_lag_ms`` and
-``settled_inverted`` what was undone for ``scores``.
+``settled_inverted`` what was undone for ``scores``.  ``batch`` is shared by cells that one machine timed in
+one call with the codecs taking turns, whose times may be compared; null, or absent, otherwise.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from codecbench.store.layout import RECORDS
 from codecbench.store.schema import record_of, unpack_codes
 
 Record = dict[str, Any]
-TIMINGS = frozenset({"encode_s", "decode_s", "rtf_encode", "rtf_decode"})
+TIMINGS = frozenset({"encode_s", "decode_s", "rtf_encode", "rtf_decode", "batch"})
 """Fields of a record that differ between two runs of the same cell."""
 
 MEASURED = (
@@ -33,9 +34,11 @@ MEASURED = (
 )  # fmt: skip
 ALIGNMENT = ("inverted", "lag_note", "settled_lag_ms", "settled_inverted")
 """What else is known of how decoded speech lies in time; records before it was kept lack these fields."""
+RECODED = "recoded_equal"
+"""Share of the tokens that stay as they are where decoded speech is coded again; younger than records."""
 FIELDS = (
     "key", "utterance", "speaker", "seconds", "codec", "point", "nominal_kbps", "status", "error",
-    *MEASURED, *ALIGNMENT, "codes", "audio",
+    *MEASURED, *ALIGNMENT, "codes", RECODED, "audio", "batch",
 )  # fmt: skip
 _TIMING = ("codec", "point", "utterance", "status", "lag_ms", *ALIGNMENT)
 _NESTED = ("scores", "raw_scores", "reasons", "weights")

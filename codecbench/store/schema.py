@@ -47,7 +47,8 @@ _INFO = record(
         "parameters": _AMOUNT, "bandwidth_hz": _AMOUNT,
     },
 )  # fmt: skip
-_POINT = record({"name": _LABEL, "nominal_kbps": _RATE}, {"frame_rate_hz": _RATE})
+_PEAK = record({"mb": number(0, 1e9), "utterance": _LABEL, "where": _LABEL})
+_POINT = record({"name": _LABEL, "nominal_kbps": _RATE}, {"frame_rate_hz": _RATE, "peak_memory": _PEAK})
 _METRIC = record({
     "signature": text(), "label": _LABEL, "unit": _LABEL, "higher_is_better": truth,
     "value_range": list_of(_SCORE, 2, 2), "citation": text(),
@@ -129,5 +130,7 @@ def record_of(measured: Iterable[str]) -> Check:
             "scores": map_of(_SCORE), "raw_scores": map_of(_SCORE), "reasons": map_of(text()),
             "codes": maybe(codes), "audio": maybe(_LABEL),
         },
-        {"weights": map_of(number(0, 1e9))},
+        {
+            "weights": map_of(number(0, 1e9)), "batch": maybe(_LABEL), "recoded_equal": maybe(number(0, 1)),
+        },
     )  # fmt: skip

@@ -25,6 +25,7 @@ from codecbench.store.manifest import FORMAT, Manifest, current
 from codecbench.store.records import (
     FIELDS,
     MEASURED,
+    RECODED,
     Record,
     decode_codes,
     essence,
@@ -289,7 +290,7 @@ def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFram
     rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
     table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
     scores = [column for metric in metrics for column in (metric, f"raw:{metric}", f"weight:{metric}")]
-    numeric = ["seconds", "nominal_kbps", *MEASURED, "settled_lag_ms", *scores]
+    numeric = ["seconds", "nominal_kbps", *MEASURED, RECODED, "settled_lag_ms", *scores]
     return table.astype(dict.fromkeys(numeric, "float64"))
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
+from codecbench.store.records import decode_codes, encode_codes
 from margins import TARGET, text
 
 PESQ = ("--metrics", "pesq-wb")
@@ -51,6 +53,36 @@ def more_bytes(number: int, line: dict[str, Any]) -> None:
     line["payload_bytes"] = round(line["payload_bytes"] * 1.05)
 
 
+def recode(change: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Callable[..., None]:
+    """Return a change of all tokens, int64 [F, T]."""
+
+    def each(number: int, line: dict[str, Any]) -> None:
+        if line["codes"] is not None:
+            codes = decode_codes(line["codes"])
+            line["codes"] = encode_codes(change(codes, np.random.default_rng(number)))
+
+    return each
+
+
+def measured(*, by: float = 1.0, noise: float = 0.0, batch: str | None = "here") -> Callable[..., None]:
+    """Return a change of the time taken to decode."""
+
+    def each(number: int, line: dict[str, Any]) -> None:
+        line["batch"] = batch
+        line["rtf_decode"] *= by * (1 + noise * (-1) ** number)
+
+    return each
+
+
+def peaks(folder: Path, mb: float, **other: str) -> None:
+    """Write the peak memory of every point into a run's manifest."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for entry in manifest["codecs"].values():
+        for point in entry["points"]:
+            point["peak_memory"] = {"mb": mb, "utterance": "utt-0004", "where": "here"} | other
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 @pytest.mark.parametrize(
     ("change", "outcome"),
     [
@@ -71,6 +103,79 @@ def test_the_verdict_and_its_exit_status(
     found = {row["check"]: row for row in json.loads(answer.out)["checks"]}
     assert found[check]["verdict"] == verdict
     assert {row["verdict"] for name, row in found.items() if name != check} <= {"equivalent"}
+
+
+def verdicts(cli, *words: object) -> dict[str, str]:
+    """Return the verdict of each check."""
+    return {row["check"]: row["verdict"] for row in json.loads(cli("gate", *words, "--json").out)["checks"]}
+
+
+def test_half_the_codes_or_a_longer_code_is_worse_against_a_stored_baseline_too(
+    cli, base: Path, tmp_path: Path
+) -> None:
+    fewer = changed(base, tmp_path / "fewer", recode(lambda codes, _: codes & ~1))
+    even = changed(base, tmp_path / "even", recode(lambda codes, rng: rng.integers(0, 150, codes.shape)))
+    stored = tmp_path / "base.json"
+    assert cli("gate", "--save", stored, base).status == 0
+    for old in (base, stored):
+        assert verdicts(cli, old, fewer, *PESQ)["codes_used"] == "worse"
+        assert verdicts(cli, old, even, *PESQ)["entropy_kbps"] == "worse"
+
+
+def test_speed_is_the_paired_ratio_of_times_taken_in_turns(cli, base: Path, tmp_path: Path) -> None:
+    timed = changed(base, tmp_path / "timed", measured(noise=0.02))
+    slower = changed(base, tmp_path / "slower", measured(by=1.3, noise=-0.02))
+    answer = cli("gate", timed, slower, *PESQ, "--json")
+    (row,) = (row for row in json.loads(answer.out)["checks"] if row["check"] == "rtf_decode")
+    assert (answer.status, row["verdict"]) == (1, "worse")
+    assert row["gain"] == pytest.approx(-0.3, abs=0.01)
+    assert row["low"] < row["gain"] < row["high"] < -row["margin"]
+    assert (row["base_value"], row["margin"]) == (1, pytest.approx(0.1))
+    assert row["new_value"] == pytest.approx(1 - row["gain"])
+    found = verdicts(cli, timed, changed(base, tmp_path / "same", measured(noise=-0.02)), *PESQ)
+    assert found["rtf_decode"] == found["rtf_encode"] == "equivalent"
+
+
+def test_times_of_two_calls_are_refused_with_the_reason(cli, base: Path, tmp_path: Path) -> None:
+    timed = changed(base, tmp_path / "timed", measured())
+    apart = changed(base, tmp_path / "apart", measured(by=1.3, batch="there"))
+    answer = cli("gate", timed, apart, *PESQ, "--json")
+    assert answer.status == 0
+    assert "rtf_decode" not in {row["check"] for row in json.loads(answer.out)["checks"]}
+    said = "rtf_decode is not compared: the two were not timed in turns in one run on one machine"
+    assert any(said in line for line in json.loads(answer.out)["not_compared"])
+    assert sum(said in line for line in answer.err.splitlines()) == 1
+    margins = tmp_path / "margins.toml"
+    margins.write_text("[gate.rtf_decode]\nmargin = 0.5\n")
+    answer = cli("gate", timed, apart, *PESQ, "--margins", margins)
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert said in answer.err
+    slower = changed(base, tmp_path / "slower", measured(by=1.3))
+    assert cli("gate", timed, slower, *PESQ, "--margins", margins).status == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ((101.0, {}), (0, "equivalent")),
+        ((120.0, {}), (1, "worse")),
+        ((120.0, {"where": "there"}), (0, "machine, versions or device differ")),
+        ((120.0, {"utterance": "utt-0009"}), (0, "measured on different utterances")),
+        ((None, {}), (0, "measured of only one system")),
+    ],
+)
+def test_memory_is_compared_where_it_was_measured_alike(
+    cli, base: Path, tmp_path: Path, change: tuple[float | None, dict[str, str]], outcome: tuple[int, str]
+) -> None:
+    mb, other = change
+    old, new = (changed(base, tmp_path / name, lambda *_: None) for name in ("old", "new"))
+    peaks(old, 100.0)
+    if mb is not None:
+        peaks(new, mb, **other)
+    answer = cli("gate", old, new, *PESQ)
+    found = [line for line in (answer.out + answer.err).splitlines() if "peak_memory_mb" in line]
+    assert (answer.status, len(found)) == (outcome[0], 1)
+    assert outcome[1] in found[0]
 
 
 def test_unsettled_passes_but_not_under_strict(cli, base: Path, tmp_path: Path) -> None:
@@ -112,12 +217,12 @@ def test_every_format_tells_the_regression(cli, base: Path, tmp_path: Path) -> N
     new = changed(base, tmp_path / "new", shift("pesq-wb", -0.5))
     text = cli("gate", base, new, *PESQ)
     assert text.out.splitlines()[1].split()[0] == "pesq-wb"
-    assert text.err.startswith("codecbench: worse: 2 equivalent, 1 worse")
+    assert text.err.endswith("codecbench: worse: 4 equivalent, 1 worse\n")
     summary = cli("gate", base, new, *PESQ, "--format", "md").out
-    assert summary.startswith("**WORSE**: 2 equivalent, 1 worse\n")
+    assert summary.startswith("**WORSE**: 4 equivalent, 1 worse\n")
     assert "| pesq-wb (MOS-LQO) |" in summary
     suite = ET.fromstring(cli("gate", base, new, *PESQ, "--format", "junit").out)
-    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "1")
     (failure,) = suite.iter("failure")
     assert "pesq-wb worse" in str(failure.get("message"))
     (run,) = json.loads(cli("gate", base, new, *PESQ, "--format", "sarif").out)["runs"]

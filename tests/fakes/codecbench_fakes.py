@@ -105,6 +105,17 @@ class Late(Fake):
         return np.concatenate([np.zeros(self.samples, np.float32), wave])[: coded.length]
 
 
+class Heavy(Fake):
+    """Takes 200 MB while it decodes."""
+
+    info = info("fake-heavy")
+    points = (OperatingPoint("64", 64, {"step": 2}),)
+
+    def decode(self, coded: Coded, point: OperatingPoint) -> Wave:
+        taken = np.ones(200_000_000, np.uint8)
+        return super().decode(coded, point) * taken[0]
+
+
 class Absent(Fake):
     info = info("fake-absent")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codecbench import metric
 from codecbench.metrics import mel_distance
 from codecbench.metrics.mel_distance import MelDistance, slaney_filters
 from codecbench.testing.signals import band_limited, speech_like, with_noise
@@ -62,6 +64,7 @@ def test_block_size_does_not_matter(monkeypatch):
     ref = speech_like(2.0)
     whole = MelDistance()(ref, with_noise(ref))
     monkeypatch.setattr(mel_distance, "BLOCK_FRAMES", 7)
+    monkeypatch.setattr(metric, "_prepared", OrderedDict())
     assert MelDistance()(ref, with_noise(ref)) == pytest.approx(whole, rel=1e-12)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -94,7 +95,8 @@ def test_the_engine_gives_what_cpp_gives_for_the_conformance_pair_ca01(mapping, 
     """Google's conformance pair CA01 in speech mode as its files are; values of C++ ViSQOL 3.3.3."""
     pair = [audio.load(CA01 / name) for name in ("CA01_01.flac", "transcoded_CA01_01.flac")]
     assert [rate_hz for _, rate_hz in pair] == [48_000, 48_000]
-    opinion = wrapper._compare(*(wave.tobytes() for wave, _ in pair), 48_000)
+    ref, deg = (wave.tobytes() for wave, _ in pair)
+    opinion = wrapper._compare(wrapper.Reference(ref, 48_000), deg)
     assert getattr(opinion, mapping) == pytest.approx(expected, abs=1e-4)
 
 
@@ -114,6 +116,14 @@ def test_the_conformance_pair_ca01_through_the_metric(metric, expected, own):
     score = metric(*waves)
     assert score == pytest.approx(expected, abs=3e-4)
     assert score == pytest.approx(own, abs=4e-3)
+
+
+@pytest.mark.parametrize(("metric", "expected"), [(Visqol, 3.312923), (VisqolPolynomial, 3.374506)])
+def test_ca01_through_the_metric_at_its_own_rate(metric, expected):
+    """All that the class does besides resampling leaves the value of C++ ViSQOL as it is."""
+    at_48k = dataclasses.dataclass(frozen=True)(type("At48k", (metric,), {"sample_rate_hz": 48_000}))
+    waves = [audio.load(CA01 / name)[0] for name in ("CA01_01.flac", "transcoded_CA01_01.flac")]
+    assert at_48k()(*waves) == pytest.approx(expected, abs=1e-4)
 
 
 def test_both_mappings_share_one_computation():
@@ -153,6 +163,22 @@ def test_aligns_by_itself():
         assert metric(ref, delayed(ref, 100.0)) == pytest.approx(metric(ref, ref), abs=0.2)
 
 
+@pytest.mark.parametrize("seconds", [1.5, 4.0])
+def test_scores_are_those_of_the_package_to_the_last_bit(seconds):
+    """The reference's side is computed once, for whatever degraded waves come, and changes nothing."""
+    from visqol import VisqolApi
+
+    wrapper._engine()  # corrects the package's envelope
+    package = VisqolApi()
+    package.create(mode="speech", use_lattice_model=False)
+    ref = speech_like(seconds)
+    metric = VisqolPolynomial(max_seconds=2 * seconds)
+    nearly = np.nextafter(ref, np.float32(1.0))
+    for deg in (ref, nearly, with_noise(ref), band_limited(ref), delayed(ref, 20.0), ref[::-1].copy(), -ref):
+        waves = (ref.astype(np.float64), deg.astype(np.float64))
+        assert metric._score_part(ref, deg) == package.measure_from_arrays(*waves, sample_rate=16_000).moslqo
+
+
 def test_is_repeatable():
     ref = speech_like(1.5)
     deg = band_limited(ref)
@@ -184,7 +210,7 @@ def test_a_number_that_is_none_is_a_reason(monkeypatch):
 
 def test_no_speech_is_a_reason(monkeypatch):
     class Silent:
-        def measure_from_arrays(self, *_, **__):
+        def run_from_signals(self, *_, **__):
             raise IndexError
 
     monkeypatch.setattr(wrapper, "_engine", Silent)

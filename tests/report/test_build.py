@@ -72,6 +72,7 @@ def test_the_folder_is_complete(built: Path) -> None:
         "speed-quality",
         "distribution",
         "codebook-use",
+        "agreement",
         "spectrograms",
         "rate-quality-stoi",
     ):

@@ -30,7 +30,7 @@ def test_every_kind_is_one_column_wide_in_type_of_eight_points(run: Run, kind: s
         for text in (axis.xaxis.label, axis.yaxis.label, *axis.get_xticklabels(), *axis.get_yticklabels())
         if text.get_text()
     }
-    assert min(sizes) >= (7 if kind == "distribution" else 8)
+    assert min(sizes) >= (7 if kind in {"distribution", "agreement"} else 8)
     assert all(text.get_fontsize() >= 8 for legend in figure.legends for text in legend.get_texts())
 
 

@@ -118,8 +118,8 @@ def test_facts_of_tokens_stand_apart(paper: PaperTable) -> None:
     shown = {row.codec for section in tokens.sections for row in section.rows}
     assert shown == {"lyra", "encodec", "rvq", "spc"}
     assert [column.key for column in tokens.columns] == [
-        "codec", "payload_kbps", "frame_rate_hz", "tokens_s", "bits_token", "codebooks", "codes_used",
-        "entropy_kbps", "causal", "parameters_m",
+        "codec", "payload_kbps", "frame_rate_hz", "tokens_s", "bits_token", "ngram_bits", "codebooks",
+        "codes_used", "perplexity", "entropy_kbps", "causal", "parameters_m",
     ]  # fmt: skip
     scores = scores_of(paper)
     assert not {"tokens_s", "entropy_kbps", "causal"} & {column.key for column in scores.columns}

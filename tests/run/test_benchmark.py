@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,31 @@ def test_a_codec_that_runs_at_last_is_no_longer_left_out(go, tmp_path: Path) -> 
     manifest["left_out"][0]["name"] = "fake-8k"
     path.write_text(json.dumps(manifest))
     assert go("fake-8k").run.manifest["left_out"] == []
+
+
+def test_codecs_take_turns_where_costs_are_measured(go, folder: Path) -> None:
+    plan = make_plan(load_dataset(folder), "fake@64,fake-8k", ["fake-snr"])
+    assert [cell.codec for cell in plan] == ["fake", "fake-8k"] * 5
+    turns = [cell.codec for cell in replace(plan, in_turns=True)]
+    assert turns == ["fake", "fake-8k", "fake-8k", "fake"] * 2 + ["fake", "fake-8k"]
+    done = go("fake@64,fake-8k", costs=True)
+    assert len(set(done.run.records["batch"])) == 1
+    again = go("fake@64,fake-8k", costs=True, rerun="all")
+    assert set(again.run.records["batch"]).isdisjoint(done.run.records["batch"])
+    plain = go("fake@64,fake-8k", rerun="all")
+    assert plain.run.records["batch"].isna().all()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell")
+def test_peak_memory_is_that_of_a_fresh_process_and_stays(fakes: Path, folder: Path, tmp_path: Path) -> None:
+    def peaks(codecs: str, **how: Any) -> dict[str, dict[str, Any]]:
+        plan = make_plan(load_dataset(folder).sample(2), codecs, ["fake-snr"])
+        entries = benchmark(plan, tmp_path / "out", workers=1, **how).run.manifest["codecs"]
+        return {label: entry["points"][0].get("peak_memory") for label, entry in entries.items()}
+
+    first = peaks("fake@64", costs=True)["fake"]
+    found = peaks("fake@64,fake-heavy", costs=True)
+    assert found["fake"] == first
+    assert found["fake-heavy"]["mb"] - first["mb"] == pytest.approx(200, abs=20)
+    assert found["fake-heavy"]["where"] == first["where"]
+    assert peaks("fake@64") == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from codecbench.codec import OperatingPoint
 from codecbench.data.folders import load_dataset
 from codecbench.errors import CodecBenchError, InvalidInput
 from codecbench.metric import Metric
-from codecbench.run.plan import METRIC_GROUPS, LeftOut, Plan, make_plan, require_something
+from codecbench.run.plan import (
+    METRIC_GROUPS,
+    Contestant,
+    LeftOut,
+    Plan,
+    held_together,
+    make_plan,
+    require_something,
+)
 
 
 @pytest.fixture
@@ -89,15 +98,33 @@ def test_wrong_names_are_refused(plan, codecs: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_cells_go_codec_by_codec_and_utterance_by_utterance(plan) -> None:
-    cells = list(plan("fake-8k,fake"))
-    assert len(cells) == len(plan("fake-8k,fake")) == 15
-    assert [cell.codec for cell in cells] == ["fake-8k"] * 5 + ["fake"] * 10
-    assert [(cell.utterance.id, cell.point.name) for cell in cells[5:8]] == [
-        ("quiet-0", "64"),
-        ("quiet-0", "32"),
-        ("quiet-1", "64"),
+def test_cells_go_utterance_by_utterance(plan) -> None:
+    """What metrics make of a reference serves all codecs that a worker holds open."""
+    made = plan("fake-8k,fake")
+    assert len(list(made)) == len(made) == 15
+    assert [(cell.utterance.id, cell.codec, cell.point.name) for cell in made][:4] == [
+        ("quiet-0", "fake-8k", "32"),
+        ("quiet-0", "fake", "64"),
+        ("quiet-0", "fake", "32"),
+        ("quiet-1", "fake-8k", "32"),
     ]
+
+
+def test_cells_go_codec_by_codec_where_models_are_large(plan) -> None:
+    made = plan("fake-8k,fake")
+    large = replace(made, contestants=tuple(map(_enlarged, made.contestants)))
+    assert [[entry.label for entry in group] for group in held_together(large.contestants)] == [
+        ["fake-8k"],
+        ["fake"],
+    ]
+    assert [cell.codec for cell in large] == ["fake-8k"] * 5 + ["fake"] * 10
+    assert {cell.key for cell in large} == {cell.key for cell in made}
+
+
+def _enlarged(entry: Contestant) -> Contestant:
+    codec = copy.copy(entry.codec)
+    codec.info = replace(codec.info, parameters=200_000_000)
+    return replace(entry, codec=codec)
 
 
 def test_keys_are_distinct_and_stay(plan) -> None:

@@ -123,8 +123,8 @@ def test_missing_cells(plan, tmp_path: Path) -> None:
         kept = missing(made, store, audio={"quiet-0", "the-loud"})
         assert [(cell.codec, cell.utterance.id) for cell in kept] == [
             ("fake", "quiet-0"),
-            ("fake", "the-loud"),
             ("fake-faulty:raise", "quiet-0"),
+            ("fake", "the-loud"),
         ]
     other = plan("fake@64,fake-faulty:raise@64")
     with Store(tmp_path / "other") as store:

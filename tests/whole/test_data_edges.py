@@ -168,3 +168,27 @@ def test_a_tone_below_4_khz_counts_as_narrowband_at_any_rate() -> None:
     assert _share_above(low, RATE_HZ, 4000) < 1e-6
     assert _share_above(voice(1.0, 0, 0.5), RATE_HZ, 4000) > 1e-4
     assert _share_above(np.zeros(RATE_HZ, np.float32), RATE_HZ, 4000) == 1
+
+
+def test_mpeg_audio_without_its_encoders_tag_is_late(cli: Cli, tmp_path: Path) -> None:
+    """LAME's tag says how many samples its encoder put before the speech; without it they stay there."""
+    wave = voice(3.0, 5, 0.3, RATE_HZ)
+    for folder, tagged in (("with", True), ("without", False)):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "a.mp3"
+        soundfile.write(path, wave, RATE_HZ, format="MP3")
+        data = path.read_bytes()
+        if not tagged:
+            path.write_bytes(data[data.index(data[:2], 2) :])
+    (tmp_path / "ref").mkdir()
+    soundfile.write(tmp_path / "ref" / "a.wav", wave, RATE_HZ)
+    lags, scores = [], []
+    for folder in ("with", "without"):
+        out = tmp_path / f"out-{folder}"
+        assert _score(cli, tmp_path / "ref", tmp_path / folder, out, "--align", "file").status == 0
+        (record,) = _records(out)
+        lags.append(record["lag_ms"])
+        scores.append(record["scores"]["stoi"])
+    assert lags == [0.0, pytest.approx(69.06, abs=0.07)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+    assert scores[0] > 0.98

@@ -1,0 +1,52 @@
+"""Facts of a tokenizer from stored tokens, counted by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from codecbench.analysis.tokens import COLUMNS, token_facts
+from codecbench.store.records import encode_codes
+
+
+class _Run:
+    """What `token_facts` asks of a run: records, and the tokens of a codec at a point."""
+
+    def __init__(self, codes, again) -> None:
+        self._codes = codes
+        self.records = pd.DataFrame({
+            "codec": "c", "point": "1", "seconds": [1.0, 3.0], "payload_bytes": [8, 24],
+            "speaker": ["a", "b"], "recoded_equal": again,
+            "codes": [encode_codes(item) if item.size else None for item in codes],
+        })  # fmt: skip
+
+    def codes(self, codec, point):
+        return [item for item in self._codes if item.size]
+
+
+FIRST = np.tile([[0, 1], [2, 2]], 10)
+SECOND = np.tile([[0, 1], [2, 2]], 30)
+
+
+@pytest.mark.parametrize(
+    ("again", "stable"), [([1.0, 0.5], 62.5), ([math.nan, 0.5], 50.0), ([math.nan, math.nan], math.nan)]
+)
+def test_counted_by_hand(again, stable):
+    facts = token_facts(_Run([FIRST, SECOND], again), "c", "1")
+    assert tuple(sorted(facts)) == tuple(sorted(COLUMNS))
+    assert facts["tokens_s"] == 160 / 4
+    assert facts["bits_token"] == 8 * 32 / 160
+    assert facts["codebooks"] == 2
+    assert facts["codes_used"] == pytest.approx(100 * 1.5 / 4)
+    assert facts["perplexity"] == pytest.approx((2 + 1) / 2)
+    assert facts["recoded_equal"] == pytest.approx(stable, nan_ok=True)
+    assert 0 < facts["ngram_bits"] < 1  # each next token is certain; the number of the way is paid for
+
+
+def test_without_tokens_there_is_nothing():
+    empty = np.zeros((1, 0), np.int64)
+    facts = token_facts(_Run([empty, empty], [math.nan, math.nan]), "c", "1")
+    assert all(math.isnan(value) for value in facts.values())
