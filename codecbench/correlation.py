@@ -10,7 +10,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy  # its parts are imported when they are used
 from numpy.typing import NDArray
 
 from codecbench.codec import Wave
@@ -51,6 +50,9 @@ NOTHING = Peak(0, 0.0, 0.0, 1.0)
 
 def wave_peak(ref: Wave, deg: Wave, rate_hz: int, early: int, late: int) -> Peak:
     """Return the peak of the whitened cross-correlation, of either sign, at lags ``-early`` to ``late``."""
+    import scipy.fft
+    import scipy.ndimage
+
     size = scipy.fft.next_fast_len(ref.size + deg.size, real=True)
     one, other = scipy.fft.rfft(ref, size), scipy.fft.rfft(deg, size)
     powers = [np.square(np.abs(spectrum), dtype=np.float64) for spectrum in (one, other)]
@@ -67,6 +69,8 @@ def wave_peak(ref: Wave, deg: Wave, rate_hz: int, early: int, late: int) -> Peak
 
 def envelope_peak(ref: Wave, deg: Wave, rate_hz: int, early: int, late: int) -> Peak:
     """Return the peak of the correlation of the band levels' modulations; its lag is in samples."""
+    import scipy.fft
+
     frames = [math.ceil(wave.size * _ENVELOPE_HZ / rate_hz) for wave in (ref, deg)]
     size = scipy.fft.next_fast_len(sum(frames) + 1, real=True)
     size += size % 2
@@ -118,6 +122,8 @@ def _modulations(wave: Wave, rate_hz: int, count: int, size: int) -> NDArray[np.
     A band is cut out of the wave's one spectrum and brought down to a rate of 1 kHz by a short inverse
     transform: no filter delay, and no window's hop that would limit the resolution.
     """
+    import scipy.fft
+
     # Half a second of zeros keeps the ends apart; the length is a whole, even number of envelope samples.
     frames = scipy.fft.next_fast_len(wave.size * _ENVELOPE_HZ // rate_hz + _ENVELOPE_HZ // 2, real=True)
     frames += frames % 2

@@ -28,7 +28,7 @@ from codecbench_spc.model import checkpoint
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "codecs" / "spc" / "checkpoints" / "spc.safetensors"
 TABLE = ROOT / "docs" / "measured" / "gate-example.csv"
-NOISE_PERCENT = (1.0, 2.0, 3.0, 4.0)
+NOISE_PERCENT = (1.0, 2.0, 3.0, 3.5, 4.0, 6.0)
 EARLIER = ("0b758cf",)
 """Commits whose weights are held against the shipped ones."""
 METRICS = ("stoi", "pesq-wb", "mcd")

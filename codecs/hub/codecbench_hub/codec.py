@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -160,6 +161,7 @@ def _info(model: HubModel, package: str) -> CodecInfo:
     )
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
