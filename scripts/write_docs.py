@@ -9,6 +9,7 @@ differ.  Nothing on a page depends on the machine: what can run here is what ``c
 from __future__ import annotations
 
 import csv
+import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
@@ -20,6 +21,8 @@ import click
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli
 from codecbench.errors import CodecBenchError, Unavailable
+from codecbench.report.table import arrow
+from codecbench.report.table_formats import heading
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
@@ -28,6 +31,13 @@ GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
 """What scripts/gate_example.py found."""
 MARKS = ("<!-- Written by `make docs` from measured/gate-example.csv: -->\n", "<!-- end -->\n")
 MEASURED = FOLDER / "measured" / "judges.csv"
+JUDGED = FOLDER / "measured" / "judged-codecs.csv"
+JUDGES_NOTES = Path(__file__).parent / "judges_notes.md"
+"""What is said above the table of codecs."""
+JUDGES = (
+    "dwer", "dcer", "dnsmos", "dnsmos-sig", "dnsmos-bak", "plcmos", "speaker-similarity", "f0-rmse",
+    "f0-voicing", "bandwidth", "loudness-change", "stoi", "pesq-wb", "mcd", "visqol",
+)  # fmt: skip
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
@@ -56,6 +66,7 @@ def pages() -> Mapping[str, str]:
         "codecs.md": _codecs_page(),
         "metrics.md": _metrics_page(),
         "data.md": _data_page(),
+        "judges.md": _judges_page(),
         "regression.md": _regression_page(),
     }
 
@@ -180,6 +191,27 @@ def _measured() -> str:
             what = "times real time on one core" if cost else f"`{item['what']}`"
             rows.append((what, item["name"], item["n"], *values))
     return _table(("what", "of", "n", "mean", "low", "high"), rows)
+
+
+def _judges_page() -> str:
+    """Return the table of what the judges say, from the ``table.csv`` of a run: a column a codec and rate."""
+
+    def cell(row: Mapping[str, str], name: str) -> str:
+        mean, low, high = (float(row[f"{name}{part}"] or "nan") for part in ("", "_low", "_high"))
+        interval = "" if math.isnan(low) or low == high else f" ({low:.3g} to {high:.3g})"
+        return "--" if math.isnan(mean) else f"{mean:.3g}{interval}"
+
+    with JUDGED.open(newline="") as file:
+        codecs = list(csv.DictReader(file))
+    metrics = {point.name: point for point in entry_points(group=registry.METRICS)}
+    rows = [("kbit/s", *(f"{float(row['payload_kbps']):.2f}" for row in codecs))]
+    rows.append(("utterances", *(row["n"] for row in codecs)))
+    for name in JUDGES:
+        metric = metrics[name].load()
+        label = heading(metric.label, metric.unit, arrow(metric.higher_is_better))
+        rows.append((label, *(cell(row, name) for row in codecs)))
+    head = ("", *(f"`{row['codec']}@{row['point']}`" for row in codecs))
+    return f"{JUDGES_NOTES.read_text(encoding='utf-8')}\n{_table(head, rows)}"
 
 
 def _data_page() -> str:

@@ -60,7 +60,7 @@ def _numbers(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float64
     """Write each correlation into its cell, without the zero before the point."""
     for (row, column), rho in np.ndenumerate(matrix):
         if np.isfinite(rho):
-            text = f"{rho:.2f}".replace("0.", ".")
+            text = f"{round(rho, 2) + 0.0:.2f}".replace("0.", ".")
             colour = "white" if abs(rho) > _DARK else INK
             axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
