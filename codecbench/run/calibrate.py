@@ -64,6 +64,7 @@ def estimate(
     audio: int | str = DEFAULT_AUDIO,
     overwrite: bool = False,
     shard: str = "",
+    costs: bool = False,
     utterances: int = UTTERANCES,
 ) -> Estimate:
     """Tell what `codecbench.benchmark` with the same arguments would take, and write nothing.
@@ -78,6 +79,8 @@ def estimate(
         A number of workers to tell the time for besides others, by default one a core.
     executor, timeout_s, memory_gb, device, align, rerun, audio, overwrite, shard
         As for `codecbench.benchmark`; one worker of the ``executor`` computes.
+    costs : bool
+        Refused: what it measures besides is not reckoned.
     utterances : int
         How many utterances each codec codes at each point, of all lengths alike.
 
@@ -99,6 +102,8 @@ def estimate(
     if executor == "dask":
         raise WrongUsage("a dry run measures on this machine; leave --executor dask out")
     check_options(executor, limits, "")
+    if costs:
+        raise WrongUsage("a dry run does not reckon what --costs measures besides; leave --costs out")
     if utterances < 1:
         raise InvalidInput(f"cannot calibrate with {utterances} utterances; give 1 or more")
     kept = utterances_kept(plan.dataset, audio)

@@ -281,7 +281,7 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         batch=worker.batch(task.turns),
     )
     if coded.codes is not None:
-        with _counted(outcome):
+        with _counted(outcome, CODEC):
             record[RECODED] = _recoded_equal(codec, coded.codes, decoded, point)
     return decoded
 

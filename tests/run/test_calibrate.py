@@ -76,7 +76,11 @@ def test_cells_that_fail_are_said(arguments) -> None:
 
 @pytest.mark.parametrize(
     ("how", "message"),
-    [({"utterances": 0}, "0 utterances"), ({"executor": "dask"}, "leave --executor dask out")],
+    [
+        ({"utterances": 0}, "0 utterances"),
+        ({"executor": "dask"}, "leave --executor dask out"),
+        ({"costs": True}, "leave --costs out"),
+    ],
 )
 def test_an_option_that_cannot_be_used_is_refused(arguments, how: dict[str, Any], message: str) -> None:
     with pytest.raises(CodecBenchError, match=message):
