@@ -235,7 +235,8 @@ hold a run, a report or a listening test, `--out`, `--deg`, pipes and devices ar
 that cannot be read is counted on stderr. libsndfile reads WAV, FLAC, OGG, Opus, MP3, AIFF, AU, SPHERE, W64,
 CAF and more; PyAV adds M4A, AAC, AMR, WMA and more.
 
-With a `manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
+A folder may say of itself in `dataset.toml` what reports print: `name`, `licence`, `description`. With a
+`manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
 known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which.
 A column `text` is what was said, for `wer` and `cer`; without one LibriSpeech's `*.trans.txt` beside the
 audio are read. Two runs whose transcripts of an utterance differ are not put together.

@@ -39,7 +39,8 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
 
     Rates that a user declares were not measured and take no part.
     Columns: metric, anchor, test, then ``rate``, ``quality``, ``clip_rate``, ``clip_quality`` each with
-    ``_low`` and ``_high``, the numbers of clips, the overlaps, and the reasons of refusals.
+    ``_low`` and ``_high``, the numbers of clips, the overlaps, the ranges integrated over (``rate_over`` in
+    scores, ``quality_over`` in kbit/s), and the reasons of refusals.
     """
     rates, _ = wide(run, "payload_kbps")
     columns: dict[str, list[str]] = {}
@@ -72,6 +73,10 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
                 "rate_overlap": result.rate_overlap,
                 "quality_overlap": result.quality_overlap,
             }
+            for name in ("rate_over", "quality_over"):
+                low, high = getattr(result, name)
+                row |= {f"{name}_low": low, f"{name}_high": high}
+            row |= {}
             rows.append(row | {"rate_reason": result.rate_reason, "quality_reason": result.quality_reason})
     return pd.DataFrame(rows)
 

@@ -65,5 +65,7 @@ def _renamed(results: list[Result], codec: str, dataset: str) -> list[Result]:
         found = ", ".join(f"{result.codec}@{point.point}" for result in results for point in result.points)
         raise WrongUsage(f"--as {codec} needs a run of one codec at one point; this one has {found}")
     (result,) = results
-    points = result.points if kbps is None else (replace(result.points[0], nominal_kbps=kbps),)
+    points = (
+        result.points if kbps is None else (replace(result.points[0], point=f"{kbps:g}", nominal_kbps=kbps),)
+    )
     return [replace(result, codec=name, points=points)]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codecbench import audio, pairs, registry, walk
-from codecbench.data import listed, transcripts
+from codecbench.data import about, listed, transcripts
 from codecbench.data.listed import MANIFEST
 from codecbench.data.sets import Dataset, Utterance, registered
 from codecbench.data.speakers import speakers_of
@@ -91,7 +91,8 @@ def folder_dataset(
     folder : Path
         The folder.
     name, licence, description, synthetic
-        Fields of the `Dataset`; the name defaults to the folder's.
+        Fields of the `Dataset`; they default to what the folder's ``dataset.toml`` tells, the name else to
+        the folder's.
     pattern : str
         Regular expression that a file's path below the folder must match to be taken; all by default.
     leave_out : collection of Path
@@ -112,10 +113,11 @@ def folder_dataset(
             f"{folder}: no audio files (WAV, FLAC, OGG, MP3, ...) in this folder{left_out}; "
             "give a folder that has some"
         )
+    own = about.told(folder)
     return replace(
-        _of_files(name or shown_name(folder.resolve().name), folder, known),
-        licence=licence,
-        description=description,
+        _of_files(name or own.get("name") or shown_name(folder.resolve().name), folder, known),
+        licence=licence or own.get("licence", ""),
+        description=description or own.get("description", ""),
         synthetic=synthetic,
         notes=tuple(notes),
     )

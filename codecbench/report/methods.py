@@ -17,7 +17,9 @@ _BD = (
     "BD-rate and BD-quality (Bjontegaard, 2001) use monotone piecewise cubic "
     "interpolation over the logarithm of the measured rate and are not given where curves have less than a "
     "quarter of the shorter in common, are not monotone, or have under three points; intervals need six "
-    "speakers."
+    "speakers. The rate is averaged over the scores that both curves reach, the quality over the rates that "
+    "both have (the ranges are in tables/bd.csv); means over single utterances are given where half of these "
+    "have a delta."
 )
 _ALIGNED = {
     "codec": "The lag of each codec at each operating point, the median over the utterances, was undone "

@@ -52,8 +52,10 @@ def narrow(table: PaperTable, scores: int = 4) -> PaperTable:
 
 
 def scores_of(table: PaperTable) -> PaperTable:
-    """Return a table without what is asked of tokenizers alone, see `tokens_of`."""
-    return replace(table, columns=tuple(column for column in table.columns if not column.of_tokens))
+    """Return a table without what is asked of tokenizers alone, see `tokens_of`; scores follow the rates."""
+    columns = [column for column in table.columns if not column.of_tokens]
+    first = {"codec", RATE, "declared_kbps", *table.metrics}
+    return replace(table, columns=tuple(sorted(columns, key=lambda column: column.key not in first)))
 
 
 def tokens_of(table: PaperTable) -> PaperTable | None:

@@ -115,8 +115,8 @@ def estimate(
     pieces = _pieces(ours, folder, rerun, kept)
     if not pieces:
         return expect([], Costs({}), [workers or cores()], len(ours))
-    costs = _calibrate(_some(ours, pieces, utterances), device, align, executor, limits)
-    return expect(pieces, costs, _numbers(workers, len(pieces)), len(ours) - len(pieces))
+    found = _calibrate(_some(ours, pieces, utterances), device, align, executor, limits)
+    return expect(pieces, found, _numbers(workers, len(pieces)), len(ours) - len(pieces))
 
 
 def spread(dataset: Dataset, many: int) -> tuple[Utterance, ...]:

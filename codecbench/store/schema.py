@@ -88,9 +88,17 @@ _FORMAT_2 = record({"format": one_of(FORMAT), **_SHARED, "left_out": list_of(_LE
 
 
 def manifest(value: object, where: str) -> None:
-    """Check a run's manifest, of this format or the one before."""
-    earlier = isinstance(value, dict) and value.get("format") == 1
-    (_FORMAT_1 if earlier else _FORMAT_2)(value, where)
+    """Check a run's manifest, of this format or the one before; of another the writer is named."""
+    known = {1: _FORMAT_1, FORMAT: _FORMAT_2}
+    found = value.get("format") if isinstance(value, dict) else None
+    if isinstance(found, int) and found not in known:
+        assert isinstance(value, dict)
+        writer = value.get("codecbench", "of unknown version")
+        raise Wrong(
+            f"it is of format {found}, written by codecbench {writer}, "
+            f"and this version reads formats {' and '.join(map(str, known))}"
+        )
+    known.get(found if isinstance(found, int) else FORMAT, _FORMAT_2)(value, where)
 
 
 _CODES = record({

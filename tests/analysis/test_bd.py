@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from codecbench.analysis.bd import Refused, _pchip_area, _pchip_slopes, bd_quality, bd_rate, compare_curves
+from codecbench.analysis.bd import Refused, bd_quality, bd_rate, compare_curves
+from codecbench.analysis.curves import _pchip_area, _pchip_slopes
 
 Floats = NDArray[np.float64]
 
@@ -113,6 +114,28 @@ def test_lower_is_better_only_turns_the_sign_of_quality() -> None:
     assert down.rate == pytest.approx(up.rate)
     assert down.quality.mean == pytest.approx(-up.quality.mean)
     assert (down.quality.low, down.quality.high) == pytest.approx((-up.quality.high, -up.quality.low))
+
+
+def test_the_ranges_are_those_that_both_curves_reach() -> None:
+    speakers = np.arange(60) % 20
+    (rates_a, scores_a), (rates_t, scores_t) = curves(np.random.default_rng(0), 0.8)
+    result = compare_curves((rates_a, scores_a), (rates_t, scores_t), speakers)
+    means = [table.mean(axis=0) for table in (rates_a, scores_a, rates_t, scores_t)]
+    assert result.quality_over == pytest.approx((means[0].min(), means[2].max()))
+    both = max(means[1].min(), means[3].min()), min(means[1].max(), means[3].max())
+    assert result.rate_over == pytest.approx(both)
+    down = compare_curves((rates_a, -scores_a), (rates_t, -scores_t), speakers, higher_is_better=False)
+    assert down.rate_over == pytest.approx((-both[1], -both[0]))
+
+
+@pytest.mark.parametrize(("flat", "given"), [(29, True), (31, False)])
+def test_a_mean_of_clips_is_given_where_half_of_them_carry_it(flat: int, given: bool) -> None:
+    anchor, (rates, scores) = curves(np.random.default_rng(0), 0.8)
+    falling = scores.copy()
+    falling[:flat] = falling[:flat, ::-1]
+    result = compare_curves(anchor, (rates, falling), np.arange(60) % 20)
+    assert result.rate_clips == 60 - flat
+    assert math.isfinite(result.clip_rate.mean) == math.isfinite(result.clip_quality.mean) == given
 
 
 def test_pooled_rate_intervals_cover() -> None:

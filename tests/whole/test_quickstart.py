@@ -61,7 +61,9 @@ def _check(reader: str, folder: Path, printed: str) -> None:
         assert {row["codec"] for row in rows} == {"old", "new"}
         assert "utterance" in (folder / "cells.csv").read_text().splitlines()[0]
     else:
-        assert re.search(r"\| spc@7\.5 \|.*\| 625 \|", printed)
+        found = re.search(r"\| spc@7\.5 \|.*? \| (6\d\d) \|", printed)
+        # 20 tokens every 32 ms, and those that fill the last patches of an utterance up.
+        assert found and 625 <= int(found[1]) < 1.02 * 625
         assert (folder / "tokens.png").stat().st_size > 1000
 
 

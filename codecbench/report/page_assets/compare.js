@@ -65,8 +65,8 @@ function drawDeltas() {
     table.replaceChildren(make("tbody", {}, make("tr", {}, make("td", { class: "reason" }, "No two codecs have three operating points each, which a rate-quality curve needs."))));
     return;
   }
-  const heads = ["Codec", "BD-rate, pooled", "95 % interval", "BD-rate, mean of clips", "Clips", "Overlap", `BD-${metric.label}`, "95 % interval", "Note"];
-  const head = make("thead", {}, make("tr", {}, ...heads.map((text, place) => make("th", { scope: "col", class: place === 0 ? "name" : place < 8 ? "number" : "" }, text))));
+  const heads = ["Codec", "BD-rate, pooled", "95 % interval", "BD-rate, mean of clips", "Clips", `Over ${metric.label}`, `BD-${metric.label}`, "95 % interval", "Over kbit/s", "Note"];
+  const head = make("thead", {}, make("tr", {}, ...heads.map((text, place) => make("th", { scope: "col", class: place === 0 ? "name" : place < 9 ? "number" : "" }, text))));
   const percent = (value) => (value === null ? "\u2014" : `${value > 0 ? "+" : ""}${printed(value, 1)} %`);
   const body = make("tbody", {}, ...rows.map((row) => make("tr", { class: "row" },
     make("th", { scope: "row", class: "name" }, row.test),
@@ -74,11 +74,17 @@ function drawDeltas() {
     make("td", { class: "number" }, row.rate_low === null ? "" : `[${percent(row.rate_low)}, ${percent(row.rate_high)}]`),
     make("td", { class: "number" }, percent(row.clip_rate)),
     make("td", { class: "number" }, `${row.rate_clips} of ${row.clips}`),
-    make("td", { class: "number" }, row.rate_overlap === null ? "" : `${printed(100 * row.rate_overlap, 0)} %`),
+    make("td", { class: "number" }, span(row.rate_over_low, row.rate_over_high, metric.digits)),
     make("td", { class: `number ${sign(row.quality_low, row.quality_high, metric.higher)}` }, printed(row.quality, metric.digits)),
     make("td", { class: "number" }, interval(row.quality_low, row.quality_high, metric.digits)),
+    make("td", { class: "number" }, span(row.quality_over_low, row.quality_over_high, 1)),
     make("td", { class: "reason" }, [...new Set([row.rate_reason && `rate: ${row.rate_reason}`, row.quality_reason && `quality: ${row.quality_reason}`].filter(Boolean))].join("; ")))));
   table.replaceChildren(head, body);
+}
+
+/** Print the range that a delta was integrated over; empty where there is none. */
+function span(low, high, digits) {
+  return low === null || high === null ? "" : `${printed(low, digits)}\u2013${printed(high, digits)}`;
 }
 
 /** Holm's step-down correction over the pairs shown; missing p-values take no part. */
