@@ -2,8 +2,8 @@
 
 Inside the guard, standard output goes to standard error, for tables and CSV own it.  Afterwards the process
 is put back as it was: working folder, environment, random states, numpy's error handling, filters of
-warnings, torch's threads, handlers of signals.  What would end the process (`SystemExit`, any
-`BaseException`) becomes an ordinary error.
+warnings, torch's threads, handlers of signals, Python's hooks for errors and its limit on recursion.  What
+would end the process (`SystemExit`, any `BaseException`) becomes an ordinary error.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def guarded(*, loading: bool = False) -> Iterator[None]:
     with ExitStack() as after:
         for keep in (_keep_streams, _keep_signals, _keep_numpy, _keep_random, _keep_warnings, _keep_torch):
             after.callback(keep())
+        after.callback(_keep_hooks())
         after.callback(_keep_environment(loading))
         after.callback(_keep_folder())
         try:
@@ -146,6 +147,19 @@ def _keep_signals() -> Callable[[], None]:
         for number, handler in before.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+    return back
+
+
+def _keep_hooks() -> Callable[[], None]:
+    """Keep what Python calls for errors nobody catches: without a thread's hook no thread starts any more."""
+    whole, unraisable, thread = sys.excepthook, sys.unraisablehook, threading.excepthook
+    depth = sys.getrecursionlimit()
+
+    def back() -> None:
+        sys.excepthook, sys.unraisablehook, threading.excepthook = whole, unraisable, thread
+        if sys.getrecursionlimit() != depth:
+            sys.setrecursionlimit(depth)
 
     return back
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from codecbench.analysis.counted import COUNTED, LIMITS, SPEED, NotCompared, log_speed
 from codecbench.analysis.systems import Pair, System, check_comparable, pairs, shared_metrics
 from codecbench.analysis.verdicts import (
+    ALPHA,
     BETTER,
     EQUIVALENT,
     INCONCLUSIVE,
@@ -64,11 +65,18 @@ class Check:
 class Gate:
     """All checks of a gate; its own verdict is that of the worst one.
 
-    ``not_compared`` says of what was not judged why, a line each.
+    ``not_compared`` says of what was not judged why, a line each; ``alpha`` is the error rate that it was
+    judged at.
     """
 
     checks: tuple[Check, ...]
     not_compared: tuple[str, ...] = ()
+    alpha: float = ALPHA
+
+    @property
+    def level(self) -> float:
+        """The level of the intervals of its checks."""
+        return 1 - 2 * self.alpha
 
     @property
     def verdict(self) -> str:
@@ -115,6 +123,7 @@ def gate(
     *,
     seed: int = 0,
     required: Collection[str] = (),
+    alpha: float = ALPHA,
 ) -> Gate:
     """Hold a new system against the one it shall replace.
 
@@ -128,6 +137,8 @@ def gate(
         Names of metrics; by default those that both were scored with and that have a margin.
     required : collection of str
         Checks besides the metrics that must not be left out.
+    alpha : float
+        See `verdicts.judge`; a look of `sequential` spends less than the whole.
 
     Raises
     ------
@@ -157,10 +168,10 @@ def gate(
             reasons.append(reason)
     verdicts = judge(
         [item.gains for item in samples], [item.pair.speakers for item in samples],
-        [item.margin for item in samples], seed,
+        [item.margin for item in samples], seed=seed, alpha=alpha,
     )  # fmt: skip
     rows = [item.row(verdict) for item, verdict in zip(samples, verdicts, strict=True)]
-    return Gate((*rows, *counts), tuple(dict.fromkeys(reasons)))
+    return Gate((*rows, *counts), tuple(dict.fromkeys(reasons)), alpha)
 
 
 def _metrics_with_margins(

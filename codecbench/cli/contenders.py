@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from codecbench import registry
+from codecbench.analysis.counted import SPEED
 from codecbench.analysis.parts import choose
 from codecbench.analysis.systems import System, is_stored, read_system
 from codecbench.cli import about_data
@@ -65,6 +66,13 @@ class Contest:
         if self.plan is None:
             raise WrongUsage("nothing is left to run: name a codec as NEW, or leave out --sequential")
         return self.plan.dataset
+
+    @property
+    def checks(self) -> int:
+        """How many checks rest on samples: of metrics and of speed, at each point."""
+        assert self.plan is not None
+        points = max(len(entry.points) for entry in self.plan.contestants)
+        return points * (len(self.plan.metrics) + len(SPEED))
 
     def systems(self, dataset: Dataset | None = None) -> list[System]:
         """Run what is missing, on a part of the speech where one is given; return the systems in order."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,11 @@ class DataError(click.ClickException):
     metavar="FILE.html",
     help="Write one offline page: the checks, and the ten utterances that changed most, with players.",
 )
+@click.option(
+    "--sequential",
+    is_flag=True,
+    help="Run codecs on a growing part of the speech, until every verdict is settled.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 where nothing is worse but something is unsettled.")
 @click.option("--seed", default=0, show_default=True, help="Of the sample, sign patterns and bootstrap.")
 @contenders.options
@@ -65,6 +71,7 @@ def gate(
     as_json: bool,
     save: Path | None,
     page: Path | None,
+    sequential: bool,
     strict: bool,
     seed: int,
     **how: Any,
@@ -74,11 +81,13 @@ def gate(
     Each is RUN, RUN:CODEC or RUN:CODEC@POINT, RUN being the --out folder of a run, or a codec as in
     codecbench run --codecs, which is run first on --data; BASE may be a file of --save.  A check is worse,
     equivalent (its 90 % interval lies inside the margin), better, or inconclusive.  Without a change the
-    whole gate fails in at most 5 % of cases.  Exit status: 0 pass, 1 regression, 2 usage or data error, 3
-    inconclusive under --strict.
+    whole gate fails in at most 5 % of cases, also under --sequential.  Exit status: 0 pass, 1 regression, 2
+    usage or data error, 3 inconclusive under --strict.
     """
     if len(systems) != (1 if save else 2):
         raise click.UsageError("name BASE and NEW, or with --save BASE alone")
+    if save and sequential:
+        raise click.UsageError("--sequential judges NEW; leave it out with --save")
     try:
         own = _own_margins(margins)
         asked = contenders.contest(
@@ -87,8 +96,12 @@ def gate(
         if save:
             _save(asked.systems()[0], save)
             return 0
-        base, new = asked.systems()
-        found = _gate(base, new, own, names_in(metrics), seed)
+        judge = partial(_gate, own=own, metrics=names_in(metrics), seed=seed)
+        if sequential:
+            found, (base, new) = _grown(asked, judge, seed)
+        else:
+            base, new = asked.systems()
+            found = judge(base, new)
         if page is not None:
             _write_page(found, base, new, page)
     except CodecBenchError as error:
@@ -109,10 +122,37 @@ def _margins(own: Mapping[str, float]) -> dict[str, float]:
     return default_margins() | dict(own)
 
 
-def _gate(base: System, new: System, own: Mapping[str, float], metrics: list[str], seed: int) -> Gate:
+def _gate(
+    base: System,
+    new: System,
+    *,
+    own: Mapping[str, float],
+    metrics: list[str],
+    seed: int,
+    alpha: float | None = None,
+) -> Gate:
     from codecbench.analysis import gate as gates
 
-    return gates.gate(base, new, _margins(own), metrics, seed=seed, required=own)
+    spent = {} if alpha is None else {"alpha": alpha}
+    return gates.gate(base, new, _margins(own), metrics, seed=seed, required=own, **spent)
+
+
+def _grown(asked: contenders.Contest, judge: Callable[..., Gate], seed: int) -> tuple[Gate, list[System]]:
+    """Judge ever more of the speech until the gate is settled, see `codecbench.analysis.sequential`."""
+    from codecbench.analysis import sequential
+
+    whole = asked.dataset
+    total = len(whole.utterances)
+    seen: list[list[System]] = []
+
+    def gate_at(look: sequential.Look) -> Gate:
+        note(f"look {len(seen) + 1}: {look.utterances} of {total} utterances, at {look.alpha:.2g}")
+        seen.append(asked.systems(whole.sample(look.utterances, seed)))
+        return judge(*seen[-1], alpha=look.alpha)
+
+    found, last = sequential.sequential(sequential.looks(total, asked.checks), gate_at)
+    note(f"stopped after {last.utterances} of {total} utterances")
+    return found, seen[-1]
 
 
 def _write_page(found: Gate, base: System, new: System, page: Path) -> None:
@@ -134,9 +174,10 @@ def _print(found: Gate, kind: str, new: str) -> None:
     from codecbench.report import gate_formats
 
     if kind == "json":
-        print_json(
-            {"verdict": found.verdict, "checks": rows_of(found.table()), "not_compared": found.not_compared}
-        )
+        print_json({
+            "verdict": found.verdict, "interval": found.level, "checks": rows_of(found.table()),
+            "not_compared": found.not_compared,
+        })  # fmt: skip
     elif kind == "md":
         click.echo(gate_formats.markdown(found), nl=False)
     elif kind == "junit":

@@ -13,7 +13,6 @@ from codecbench.analysis.verdicts import INCONCLUSIVE, VERDICTS, WORSE
 from codecbench.report.table_formats import escape_markdown
 from codecbench.text import printable
 
-HEADS = ("check", "base", "new", "gain", "90 % interval", "margin", "verdict")
 COUNTED = "counted"
 """What stands in place of an interval where nothing is sampled."""
 LEVELS = {WORSE: "error", INCONCLUSIVE: "warning"}
@@ -32,9 +31,19 @@ def sentence(check: Check) -> str:
     return printable(told)
 
 
+def heads(gate: Gate) -> tuple[str, ...]:
+    """Return the heads of tables for people."""
+    return "check", "base", "new", "gain", f"{100 * gate.level:.3g} % interval", "margin", "verdict"
+
+
 def markdown(gate: Gate) -> str:
     """Return a summary fit for a pull request, the worst checks first."""
-    lines = [f"**{gate.verdict.upper()}**: {counts(gate)}", "", f"| {' | '.join(HEADS)} |", "|:--" * 7 + "|"]
+    lines = [
+        f"**{gate.verdict.upper()}**: {counts(gate)}",
+        "",
+        f"| {' | '.join(heads(gate))} |",
+        "|:--" * 7 + "|",
+    ]
     for row in gate.table().to_dict("records"):
         check = Check(**{str(name): value for name, value in row.items()})
         lines.append(f"| {' | '.join(map(escape_markdown, cells(check)))} |")
@@ -44,7 +53,7 @@ def markdown(gate: Gate) -> str:
 
 
 def cells(check: Check) -> tuple[str, ...]:
-    """Return a check's row in tables for people, below `HEADS`."""
+    """Return a check's row in tables for people, below `heads`."""
     between = f"{check.low:+.3g} to {check.high:+.3g}" if math.isfinite(check.low) else COUNTED
     return (
         f"{check.check} ({check.unit})" if check.unit else check.check, f"{check.base_value:.4g}",

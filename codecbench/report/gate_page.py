@@ -10,7 +10,7 @@ from codecbench.analysis.changes import Change
 from codecbench.analysis.gate import Check, Gate
 from codecbench.errors import StorageError
 from codecbench.report.assets import data_uri
-from codecbench.report.gate_formats import COUNTED, HEADS, cells, counts
+from codecbench.report.gate_formats import COUNTED, cells, counts, heads
 from codecbench.report.page import render
 from codecbench.text import printable
 
@@ -27,11 +27,12 @@ def html(gate: Gate, changes: Sequence[Change]) -> str:
     """
     rows = [Check(**{str(k): v for k, v in row.items()}) for row in gate.table().to_dict("records")]
     several = len({(check.base, check.new) for check in rows}) > 1
+    check, *between, verdict = heads(gate)
     context = {
         "verdict": gate.verdict,
         "counts": counts(gate),
         "pairs": list(dict.fromkeys((printable(check.base), printable(check.new)) for check in rows)),
-        "heads": [HEADS[0], HEADS[-1], *HEADS[1:-1]],
+        "heads": [check, verdict, *between],
         "rows": [_row(check, several) for check in rows],
         "changes": [_shown(change, several) for change in changes],
     }  # fmt: skip

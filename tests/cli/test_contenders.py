@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
+
+from suite_fixtures import voice
 
 ONE = ("--metrics", "fake-snr", "-j", 1)
 
@@ -21,10 +24,10 @@ def margins(tmp_path: Path) -> Path:
     return path
 
 
-def cells(out: Path) -> list[tuple[str, str, str]]:
-    """Return codec, point and utterance of every record, in the order of writing."""
+def cells(out: Path) -> set[tuple[str, str, str]]:
+    """Return codec, point and utterance of every cell with a record."""
     lines = (out / "records.jsonl").read_text().splitlines()
-    return [tuple(json.loads(line)[name] for name in ("codec", "point", "utterance")) for line in lines]
+    return {tuple(json.loads(line)[name] for name in ("codec", "point", "utterance")) for line in lines}
 
 
 def test_two_codecs_are_run_once_and_judged_with_speed_and_memory(
@@ -133,6 +136,29 @@ def test_one_codec_at_two_points(cli, folder: Path, tmp_path: Path) -> None:
     words = ("compare", "fake@64", "fake@32", "--data", folder, "--out", tmp_path / "out", *ONE, "--json")
     (row,) = json.loads(cli(*words).out)
     assert (row["a"], row["b"], row["difference"] < 0) == ("fake@64", "fake@32", True)
+
+
+def test_a_plainly_worse_codec_ends_a_sequential_gate_early(cli, tmp_path: Path, margins: Path) -> None:
+    speech, out = tmp_path / "many", tmp_path / "out"
+    speech.mkdir()
+    for number in range(24):
+        soundfile.write(speech / f"{number:02d}.wav", voice(0.6, number, 0.5), 16_000)
+    rows = "".join(f"{number:02d}.wav,s{number}\n" for number in range(24))
+    (speech / "manifest.csv").write_text("file,speaker\n" + rows)
+    words = ("--data", speech, "--out", out, "--margins", margins, *ONE, "--sequential")
+    answer = cli("gate", "fake@64", "fake@16", *words, "--json")
+    assert answer.status == 1, answer.err
+    assert "stopped after 10 of 24 utterances" in answer.err
+    assert len(cells(out)) == 20
+    found = json.loads(answer.out)
+    (row,) = (row for row in found["checks"] if row["check"] == "fake-snr")
+    assert (row["verdict"], row["n"]) == ("worse", 10)
+    assert found["interval"] == pytest.approx(1 - 2 * 0.05 / 3)
+    stored = tmp_path / "base.json"
+    assert cli("gate", "--save", stored, f"{out}:fake@64").status == 0
+    answer = cli("gate", stored, stored, "--sequential", "--margins", margins)
+    assert (answer.status, answer.err.count("\n")) == (2, 1)
+    assert "nothing is left to run" in answer.err
 
 
 def test_speech_for_stored_systems_is_wrong_usage(cli, run_folder: Path) -> None:

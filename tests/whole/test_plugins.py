@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,17 @@ def test_what_a_plugin_changes_in_the_process_is_put_back(records: Any) -> None:
     found = records("hostile:turn")["the-loud"]
     assert found["status"] == "ok"
     assert state() == before
+
+
+def test_hooks_for_errors_and_the_limit_on_recursion_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sys.excepthook, sys.unraisablehook, threading.excepthook, sys.getrecursionlimit()
+    with guarded():
+        monkeypatch.setattr(sys, "excepthook", None)
+        monkeypatch.setattr(sys, "unraisablehook", None)
+        monkeypatch.setattr(threading, "excepthook", None)
+        sys.setrecursionlimit(before[3] + 1000)
+    assert (sys.excepthook, sys.unraisablehook, threading.excepthook, sys.getrecursionlimit()) == before
+    threading.Thread(target=int).start()
 
 
 def test_opening_may_add_variables_but_not_change_them(monkeypatch: pytest.MonkeyPatch) -> None:
