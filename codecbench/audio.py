@@ -36,6 +36,8 @@ SUFFIXES = frozenset({
 OTHER_SUFFIXES = frozenset({".raw", ".pcm", ".vox", ".ra", ".rm", ".dsf", ".dff", ".dss", ".qcp", ".g722"})
 """File types of audio that nothing here reads: without a header, or of codecs of their own."""
 
+LOUDEST = 100.0
+"""40 dB above full scale; beyond it a file holds integers as floating-point numbers, or nonsense."""
 LEAST_HZ, MOST_HZ = 1_000, 768_000
 """A header of 1 Hz would make an hour of a second, and 16 000 samples of each when it is resampled."""
 
@@ -67,7 +69,7 @@ def load(path: str | Path) -> tuple[Wave, int]:
     ------
     InvalidInput
         In one line, if the file is missing, unreadable, empty, not audio, truncated, or has NaN or infinite
-        samples.
+        samples, or floating-point ones on another scale than [-1, 1].
     """
     path = Path(path)
     _check_readable(path)
@@ -85,6 +87,11 @@ def load(path: str | Path) -> tuple[Wave, int]:
         )
     if not np.isfinite(frames).all():
         raise InvalidInput(f"{path}: contains NaN or infinite samples; export it again")
+    if (peak := float(np.abs(frames).max())) > LOUDEST:
+        raise InvalidInput(
+            f"{path}: its samples reach {peak:.3g} where 1 is full scale; "
+            "divide them, those of 16-bit integers by 32768"
+        )
     wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)
     return np.ascontiguousarray(wave, dtype=np.float32), rate_hz
 

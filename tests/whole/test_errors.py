@@ -36,6 +36,10 @@ def nan_samples(path: Path) -> None:
     soundfile.write(path, wave, 16_000, format="WAV", subtype="FLOAT")
 
 
+def integers_as_floats(path: Path) -> None:
+    soundfile.write(path, (TONE * 32_768).astype(np.float32), 16_000, format="WAV", subtype="FLOAT")
+
+
 def no_samples(path: Path) -> None:
     soundfile.write(path, np.zeros(0), 16_000, format="WAV")
 
@@ -54,6 +58,7 @@ def text(path: Path) -> None:
     [
         ("bad.wav", empty, "bad.wav: the file is empty"),
         ("bad.wav", nan_samples, "bad.wav: contains NaN or infinite samples"),
+        ("bad.wav", integers_as_floats, "where 1 is full scale; divide them, those of 16-bit integers by"),
         ("bad.wav", no_samples, "bad.wav: contains no samples"),
         ("bad.flac", truncated_flac, "bad.flac: "),
         ("bad.wav", text, "bad.wav: not readable audio"),
