@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from codecbench.errors import InvalidPayload, Unavailable, Unscorable
     from codecbench.metric import Metric
     from codecbench.run.benchmark import benchmark
+    from codecbench.run.calibrate import estimate
     from codecbench.run.plan import make_plan
     from codecbench.store.store import load_run
 
@@ -29,6 +30,7 @@ __all__ = [
     "Unavailable",
     "Unscorable",
     "benchmark",
+    "estimate",
     "ladder",
     "load_dataset",
     "load_run",
@@ -43,6 +45,7 @@ _HOMES = {
     "errors": ("InvalidPayload", "Unavailable", "Unscorable"),
     "metric": ("Metric",),
     "run.benchmark": ("benchmark",),
+    "run.calibrate": ("estimate",),
     "run.plan": ("make_plan",),
     "store.store": ("load_run",),
 }

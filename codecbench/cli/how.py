@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 import click
 
-from codecbench.cli import about_data, remarks
+from codecbench.cli import about_data, planned, remarks
 from codecbench.cli.progress import Progress, hush, note
 from codecbench.cli.tables import print_table, say_unscored, write_table
 from codecbench.data.sets import Dataset
 from codecbench.errors import CodecBenchError
 from codecbench.run.benchmark import DEFAULT_AUDIO, Benchmarked, Watch, benchmark
+from codecbench.run.calibrate import estimate
 from codecbench.run.executors import KINDS, check_options
 from codecbench.run.patience import Limits
 from codecbench.run.plan import DEFAULT_METRICS, Plan
@@ -76,6 +77,12 @@ _SHARED = (
         metavar="I/N",
         help="Run only part I of N, from 1, into OUT/shard-I-of-N; codecbench merge puts them together.",
     ),
+    click.option(
+        "--plan",
+        "plan_only",
+        is_flag=True,
+        help="Compute a few cells and print what all would take: hours by codec and metric, disk, N workers.",
+    ),
     click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds first."),
     click.option("--strict", is_flag=True, help="Exit with 1 if anything was left out or a cell failed."),
     click.option(
@@ -105,12 +112,20 @@ def check(
     check_options(executor, Limits(timeout_s, memory_gb), scheduler)
 
 
-def execute(plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, **how: Any) -> int:
-    """Run a plan, saying on stderr how it goes, then print the table; return the exit status."""
+def execute(
+    plan: Plan, whole: Dataset, out: Path, *, strict: bool, as_json: bool, plan_only: bool, **how: Any
+) -> int:
+    """Run a plan, saying on stderr how it goes, then print the table; return the exit status.
+
+    With ``plan_only`` what it would take is printed instead.
+    """
     for rate in dict.fromkeys(item.asked_kbps for item in plan.taken):
         note(f"at {rate:g} kbit/s: {', '.join(str(item) for item in plan.taken if item.asked_kbps == rate)}")
     for item in plan.left_out:
         note(str(item))
+    if plan_only:
+        planned.show(estimate(plan, out, **planned.without_scheduler(how)), as_json=as_json)
+        return 1 if strict and plan.left_out else 0
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     with Progress() as progress:
         watch = Watch(

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +46,9 @@ from codecbench.store.records import ALIGNMENT, MEASURED, RECODED, Record, encod
 
 T = TypeVar("T")
 
+CODEC, AUDIO = "codec", "audio"
+"""What is spent beside metrics: coding, and keeping speech.  No metric has the name of a record's field."""
+
 UNAVAILABLE = "unavailable: "
 """How the reason of a metric that cannot run on this machine begins."""
 
@@ -74,10 +77,19 @@ class Task:
 
 @dataclass
 class Outcome:
-    """A record, and the time that went into codecs and metrics, loading them included."""
+    """A record, and where the time went: ``spent`` in seconds by metric, `CODEC` and `AUDIO`, with loading.
+
+    ``wall_s`` is the whole time in the worker; the rest went into references, resampling and lags.
+    """
 
     record: Record
-    busy_s: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
+    wall_s: float = 0.0
+
+    @property
+    def busy_s(self) -> float:
+        """The time in codecs and metrics."""
+        return sum(spent_s for what, spent_s in self.spent.items() if what != AUDIO)
 
 
 # Some metrics are not thread-safe: two cells must not run at once where an executor uses threads.
@@ -98,6 +110,7 @@ def compute(task: Task) -> Outcome:
         If decoded speech cannot be kept.
     """
     with _lock:
+        begin = time.perf_counter()
         outcome = Outcome(copy.deepcopy(task.known) if task.known else blank(task.cell))
         try:
             if task.known and task.more:
@@ -110,6 +123,7 @@ def compute(task: Task) -> Outcome:
             raise
         except Exception as error:
             outcome.record = lost(task, reason(error))
+        outcome.wall_s = time.perf_counter() - begin
         return outcome
 
 
@@ -175,7 +189,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     cell, record = task.cell, outcome.record
     wave, rate_hz = worker.reference(cell.utterance.path, cell.digest, None)
     record["seconds"] = wave.size / rate_hz
-    with _counted(outcome):
+    with _counted(outcome, CODEC):
         codec = worker.open_codec(cell, task.device)
     with guarded():
         delay_ms = codec.delay_ms(cell.point)
@@ -184,11 +198,12 @@ def _measure(task: Task, outcome: Outcome) -> None:
     own = pair.delay()
     write_delay(record, own)
     for metric in task.metrics:
-        with _counted(outcome):
+        with _counted(outcome, metric.name):
             score_raw(metric, pair, record, _scorer(cell))
     _align(task.delay or own, pair, task, outcome)
     if task.out is not None:
-        record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
+        with _counted(outcome, AUDIO):
+            record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
 
 
 def _decoded(codec: Codec, task: Task, outcome: Outcome) -> Pair:
@@ -205,7 +220,7 @@ def _align(delay: Delay, pair: Pair | None, task: Task, outcome: Outcome) -> Non
     """Score with a delay undone."""
     write_settled(outcome.record, delay)
     for metric in task.metrics:
-        with _counted(outcome):
+        with _counted(outcome, metric.name):
             score_aligned(metric, delay, pair, outcome.record, _scorer(task.cell))
 
 
@@ -213,12 +228,12 @@ def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
     """Score a known record with another delay undone; only where there is one to undo it is decoded again."""
     pair = None
     if delay.samples is not None and not delay.nothing_to_undo:
-        with _counted(outcome):
+        with _counted(outcome, CODEC):
             codec = worker.open_codec(task.cell, task.device)
         # What was measured the first time stays: decoding again may take another time.
         second = Outcome({})
         pair = _decoded(codec, task, second)
-        outcome.busy_s += second.busy_s
+        outcome.spent[CODEC] += second.busy_s
     # Scores of metrics that are not here any more had another lag undone; they are asked for anew.
     for name in outcome.record["scores"].keys() - {metric.name for metric in task.metrics}:
         for part in ("scores", "raw_scores", "reasons"):
@@ -232,18 +247,18 @@ def _score_more(task: Task, outcome: Outcome) -> None:
     Speech is decoded again: what is kept of it has another rate.  Where the codec gives other bytes than
     before, the cell is measured anew, since the scores of one record are those of one decoded wave.
     """
-    with _counted(outcome):
+    with _counted(outcome, CODEC):
         codec = worker.open_codec(task.cell, task.device)
     second = Outcome(blank(task.cell))
     pair = _decoded(codec, task, second)
-    outcome.busy_s += second.busy_s
+    outcome.spent[CODEC] += second.busy_s
     if any(second.record[name] != outcome.record[name] for name in ("payload_bytes", "codes")):
         outcome.record = blank(task.cell)
         _measure(task, outcome)
         return
     delay = read_settled(outcome.record)
     for metric in task.more:
-        with _counted(outcome):
+        with _counted(outcome, metric.name):
             score_raw(metric, pair, outcome.record, _scorer(task.cell))
             score_aligned(metric, delay, pair, outcome.record, _scorer(task.cell))
 
@@ -251,7 +266,7 @@ def _score_more(task: Task, outcome: Outcome) -> None:
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     """Encode and decode, timed; fill in rates, times and codes; return the decoded wave."""
     point, record, timed = task.cell.point, outcome.record, partial(_timed, task.device)
-    with _counted(outcome):
+    with _counted(outcome, CODEC):
         coded, record["encode_s"] = calls.encode(codec, wave, point, timed)
         decoded, record["decode_s"] = calls.decode(codec, coded, point, timed)
     seconds = wave.size / codec.info.sample_rate_hz
@@ -266,7 +281,7 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         batch=worker.batch(task.turns),
     )
     if coded.codes is not None:
-        with _counted(outcome):
+        with _counted(outcome, CODEC):
             record[RECODED] = _recoded_equal(codec, coded.codes, decoded, point)
     return decoded
 
@@ -321,12 +336,12 @@ def _keep(out: Path, cell: Cell, ref: Wave, deg: Wave) -> str:
 
 
 @contextmanager
-def _counted(outcome: Outcome) -> Iterator[None]:
+def _counted(outcome: Outcome, what: str) -> Iterator[None]:
     begin = time.perf_counter()
     try:
         yield
     finally:
-        outcome.busy_s += time.perf_counter() - begin
+        outcome.spent[what] = outcome.spent.get(what, 0.0) + time.perf_counter() - begin
 
 
 def _timed(device: str, work: Callable[[], T]) -> tuple[T, float]:

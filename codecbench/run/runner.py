@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 from codecbench.alignment import IN_TIME
 from codecbench.errors import CodecBenchError, StorageError
@@ -57,15 +59,26 @@ class _Job:
     deaths: int = 0
 
 
-def missing(plan: Plan, store: Store, rerun: str = "missing", audio: Collection[str] = ()) -> list[Cell]:
+class Known(Protocol):
+    """What a folder holds already."""
+
+    @property
+    def out(self) -> Path:
+        """The folder."""
+
+    def get(self, key: str) -> Record | None:
+        """Return the `codecbench.store.records.essence` of a cell's record, or None."""
+
+
+def missing(plan: Plan, store: Known, rerun: str = "missing", audio: Collection[str] = ()) -> list[Cell]:
     """Return the cells still to compute.
 
     Parameters
     ----------
     plan : Plan
         All cells.
-    store : Store
-        What is there.
+    store : Known
+        What is there, a `Store` or what was read of one.
     rerun : str
         One of `RERUN`.
     audio : collection of str

@@ -15,8 +15,8 @@ import codecbench
 from house import ROOT
 
 NAMES = (
-    "benchmark, load_dataset, make_plan, load_run, summary, Codec, CodecInfo, Coded, OperatingPoint, ladder, "
-    "Metric, Unavailable, Unscorable, InvalidPayload"
+    "benchmark, estimate, load_dataset, make_plan, load_run, summary, Codec, CodecInfo, Coded, "
+    "OperatingPoint, ladder, Metric, Unavailable, Unscorable, InvalidPayload"
 )
 HEAVY = ("torch", "pandas", "transformers", "matplotlib")
 PAGE = ROOT / "docs" / "python.md"
@@ -76,9 +76,10 @@ def test_another_name_is_refused_like_any_attribute() -> None:
 
 
 def test_the_notebook_of_the_page_runs_and_so_does_what_reads_its_run(tmp_path: Path) -> None:
-    first, second = blocks()
+    first, ahead, second = blocks()
     assert len([line for line in first.splitlines() if line]) <= 10
-    said = fresh(first, tmp_path)
+    said = fresh(first + ahead, tmp_path)
+    assert not (tmp_path / "runs" / "elsewhere").exists()
     assert said.startswith("True []\n")
     assert re.search(r"g722 +64 +6[0-9][.]", said)
     assert (tmp_path / "runs" / "notebook" / "manifest.json").is_file()
