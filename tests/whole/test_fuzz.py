@@ -35,7 +35,7 @@ def make(inputs, scratch):
     numbers = iter(range(1000000))
     return attempt
 
-fuzz.HANG_S, fuzz.MEMORY_GB, fuzz.RESTARTS = 2.0, 0.4, 1
+fuzz.HANG_S, fuzz.STUCK_S, fuzz.MEMORY_GB, fuzz.RESTARTS = 1.0, 5.0, 0.4, 1
 with tempfile.TemporaryDirectory() as tempfile.tempdir:
     tally = fuzz.fuzz(fuzz.Job(Format("made up", make), None, 1, time.monotonic() + 0.5))
     (kind, found), = tally.failures.items()
@@ -49,7 +49,8 @@ with tempfile.TemporaryDirectory() as tempfile.tempdir:
         ("raise ValueError('bad luck')", "ValueError (no place)|2|1|bad luck|1"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "crash: ended with -11|2|1||1"),
         ("os._exit(3)", "crash: ended with 3|2|1||1"),
-        ("time.sleep(60)", "hang: over 2 s|2|1||1"),
+        ("time.sleep(60)", "hang: over 5 s by the clock|2|1||1"),
+        ("while True: pass", "hang: over 1 s of computing|2|1||1"),
         ("kept = b'x' * 500_000_000; time.sleep(60)", "memory: over 0.4 GB|2|1||1"),
     ],
 )
