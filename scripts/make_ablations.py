@@ -14,7 +14,7 @@ import click
 from codecbench_spc.config import shipped_folder
 from codecbench_spc.model.checkpoint import load, save
 
-ABLATIONS = {
+ABLATIONS: dict[str, dict[str, str | int]] = {
     "vocoder": {"way": "vocoder"},
     "steps-8": {"steps": 8},
     "steps-128": {"steps": 128},
@@ -32,9 +32,9 @@ def main(folder: Path) -> None:
     vocoder = folder / "vocoder.safetensors"
     shutil.copyfile(shipped_folder("checkpoints") / "vocoder.safetensors", vocoder)
     for name, choice in ABLATIONS.items():
-        config = {**shipped.config, "synthesis": {**shipped.config.get("synthesis", {}), **choice}}
+        synthesis = {**dict(shipped.config.get("synthesis", {})), **choice}
         path = folder / f"spc-{name}.safetensors"
-        save(path, config, shipped.groups, shipped.summary, vocoder)
+        save(path, {**shipped.config, "synthesis": synthesis}, shipped.groups, shipped.summary, vocoder)
         click.echo(f"{path}: synthesis {choice}")
 
 
