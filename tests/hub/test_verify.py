@@ -153,9 +153,7 @@ def speech(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Give the weights' cache and the pages a folder of their own."""
-    import pooch
-
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache" / name))
     monkeypatch.delenv("CODECBENCH_WEIGHTS", raising=False)
     (tmp_path / "README.md").write_text(README)
     return tmp_path
