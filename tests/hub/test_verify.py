@@ -238,17 +238,17 @@ def test_it_goes_on_where_it_was_stopped(served, place, capsys, monkeypatch):
 
     def stopped(self, wave, point):
         calls.append(point.name)
-        if len(calls) == 4:
+        if len(calls) == 7:  # a cell codes twice, to see whether its tokens are stable
             raise KeyboardInterrupt
         return encode(self, wave, point)
 
     monkeypatch.setattr(adapter.HubCodec, "encode", stopped)
     with pytest.raises(BaseException, match=r"^$|interrupted|stopped"):
         run(place, check, capsys, "mimi")
-    assert len(calls) == 4 and not (place / "results").exists()
+    assert len(calls) == 7 and not (place / "results").exists()
     (records,) = place.glob("runs/*/records.jsonl")
     stored = records.read_text()
-    assert 1 <= stored.count("\n") <= 3
+    assert 1 <= stored.count("\n") <= 5
     served.got.clear()
     good, lines = run(place, check_of(place), capsys, "mimi")
     assert good and lines[0].split()[1:4] == ["not", "in", "papers"]
