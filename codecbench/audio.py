@@ -24,7 +24,7 @@ from codecbench.files import write_bytes_atomically
 if TYPE_CHECKING:
     import soundfile  # loaded where it is used, so that a list of codecs does without
 
-__all__ = ["SUFFIXES", "fit", "lag", "load", "resample", "save", "seconds", "shift"]
+__all__ = ["SUFFIXES", "fit", "lag", "load", "load_at", "resample", "save", "seconds", "shift"]
 
 SUFFIXES = frozenset({
     ".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga",
@@ -94,6 +94,12 @@ def load(path: str | Path) -> tuple[Wave, int]:
         )
     wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)
     return np.ascontiguousarray(wave, dtype=np.float32), rate_hz
+
+
+def load_at(path: str | Path, rate_hz: int) -> Wave:
+    """Read an audio file as `load` does, resampled to a rate: float32 [T]."""
+    wave, own_hz = load(path)
+    return resample(wave, own_hz, rate_hz)
 
 
 def seconds(path: str | Path) -> float | None:

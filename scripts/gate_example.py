@@ -20,6 +20,7 @@ import torch
 
 from codecbench import benchmark, load_dataset, make_plan
 from codecbench.analysis.gate import Gate, default_margins, gate
+from codecbench.analysis.parts import with_utterances
 from codecbench.analysis.systems import System, read_system
 from codecbench.data.sets import Dataset
 from codecbench.errors import CodecBenchError
@@ -126,12 +127,8 @@ def _earlier(work: Path, commit: str) -> Path | None:
 
 def _judged(base: System, new: System, sample: Dataset) -> Gate:
     ids = {item.id for item in sample.utterances}
-
-    def part(system: System) -> System:
-        kept = system.run.records[system.run.records["utterance"].isin(ids)]
-        return replace(system, run=replace(system.run, records=kept))
-
-    return gate(part(base), part(new), default_margins(), METRICS)
+    old, candidate = (replace(system, run=with_utterances(system.run, ids)) for system in (base, new))
+    return gate(old, candidate, default_margins(), METRICS)
 
 
 def _row(name: str, size: int, found: Gate, caught: str, draws: int) -> dict[str, str]:

@@ -39,7 +39,7 @@ Row = tuple[str, str, int, float, float, float]
 
 def main(folder: str) -> None:
     """Measure and write the table."""
-    speech = [(item.speaker, _at_16k(item.path)) for item in load_dataset(folder).utterances]
+    speech = [(item.speaker, audio.load_at(item.path, RATE_HZ)) for item in load_dataset(folder).utterances]
     waves = [wave for _, wave in speech]
     rows = [*costs(waves[:TIMED]), *voices(speech), *pitches(waves[:COMPARED])]
     OUT.parent.mkdir(exist_ok=True)
@@ -102,11 +102,6 @@ def pitches(waves: Sequence[Wave]) -> Iterator[Row]:
 def _row(what: str, name: str, values: Sequence[float]) -> Row:
     low, high = np.percentile(values, [5, 95])
     return what, name, len(values), float(np.mean(values)), float(low), float(high)
-
-
-def _at_16k(path: Path) -> Wave:
-    wave, rate_hz = audio.load(path)
-    return audio.resample(wave, rate_hz, RATE_HZ)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ def main() -> None:
     for coded in sorted(path for path in folder.iterdir() if path.name != "reference"):
         rows = []
         for path in sorted(coded.glob("*.flac")):
-            ref, deg = (_load(file) for file in (folder / "reference" / path.name, path))
+            pair = (folder / "reference" / path.name, path)
+            ref, deg = (audio.load_at(file, METRIC.sample_rate_hz) for file in pair)
             rows.append(parts(ref, audio.fit(deg, ref.size)))
         high, low, share = np.nanmean(rows, axis=0)
         click.echo(
@@ -60,11 +61,6 @@ def main() -> None:
     size = NOISE_SECONDS * METRIC.sample_rate_hz
     one, other = (0.1 * rng.standard_normal(size, dtype=np.float32) for _ in range(2))
     click.echo(f"two white noises: unvoiced {parts(one, other)[1]:.2f} dB")
-
-
-def _load(path: Path) -> Wave:
-    wave, rate_hz = audio.load(path)
-    return audio.resample(wave, rate_hz, METRIC.sample_rate_hz)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import click
 import numpy as np
@@ -48,7 +47,8 @@ Scorer = Callable[[Wave, Wave], float]
 @click.option("--codecs", default=CODECS, show_default=True, help="NAME@POINT, with commas between.")
 def main(data: str | None, limit: int, codecs: str) -> None:
     """Measure the metric layer; fail where it misses its figure or scores differ."""
-    references = [_at_16_khz(item.path) for item in load_dataset(data or speech()).sample(limit).utterances]
+    sample = load_dataset(data or speech()).sample(limit)
+    references = [audio.load_at(item.path, RATE_HZ) for item in sample.utterances]
     coders = [coder(request) for request in codecs.split(",")]
     ours, plain = suite(), libraries()
     ours_s, plain_s = dict.fromkeys(ours, 0.0), dict.fromkeys(plain, 0.0)
@@ -192,10 +192,6 @@ def _seeded(work: Callable[[], float]) -> float:
 
 def _double(*waves: Wave) -> list[np.ndarray]:
     return [wave.astype(np.float64) for wave in waves]
-
-
-def _at_16_khz(path: Path) -> Wave:
-    return audio.resample(*audio.load(path), RATE_HZ)
 
 
 if __name__ == "__main__":

@@ -65,10 +65,11 @@ class Answering(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Return the finished future of a made-up outcome."""
         future: Future[Any] = Future()
-        future.set_result(Outcome(self._record(args[0])))
+        future.set_result(Outcome(self.record(args[0])))
         return future
 
-    def _record(self, task: Task) -> Record:
+    def record(self, task: Task) -> Record:
+        """Return a made-up record of a task's cell."""
         record = blank(task.cell)
         rate = task.cell.point.nominal_kbps
         record.update(payload_bytes=int(500 * rate), container_bytes=0, payload_kbps=rate, container_kbps=0.0)
@@ -102,7 +103,7 @@ def write(cells: int, out: Path) -> None:
     made = Answering()
     with Store(out) as store:
         store.write_manifest({**described, "finished": described["started"]})
-        store.extend([made._record(Task(cell, plan.metrics)) for cell in plan])
+        store.extend([made.record(Task(cell, plan.metrics)) for cell in plan])
 
 
 def build(out: Path) -> float:

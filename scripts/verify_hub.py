@@ -143,20 +143,20 @@ def verdicts(folder: Path) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for name in MODELS:
         path = folder / f"{safe_name(name)}.json"
-        if path.is_file() and (said := read(path).meta.get("verified")):
-            found[name] = {**said, "points": [point.point for point in read(path).points]}
+        if path.is_file() and (said := (result := read(path)).meta.get("verified")):
+            found[name] = {**said, "points": [point.point for point in result.points]}
     return found
 
 
-def page(folder: Path) -> str:
-    """Return the table of what has been verified: date, sample, versions, hashes."""
+def page(dataset: str, done: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table of what has been verified, of `verdicts`: date, sample, versions, hashes."""
     lines = [
-        f"# Hub codecs on {folder.name}, against published figures\n",
+        f"# Hub codecs on {dataset}, against published figures\n",
         "Written by `make verify-hub`; do not edit.\n",
         "| codec | kbit/s | verdict | in bands | verified on | sample | with | commit | sha256 |",
         "|---|---|---|--:|---|---|---|---|---|",
     ]
-    for name, said in verdicts(folder).items():
+    for name, said in done.items():
         versions = ", ".join(f"{key} {value}" for key, value in said["versions"].items() if value)
         inside = f"{said['held'] - len(said['outside'])} of {said['held']}"
         pinned = "pinned" if said["pinned"] else "not pinned"
@@ -164,13 +164,12 @@ def page(folder: Path) -> str:
             f"| `{name}` | {', '.join(said['points'])} | {said['verdict']} | {inside} | {said['date']} | "
             f"{said['sample']} | {versions} | {said['commit'] or 'unknown'} | {said['sha256']} ({pinned}) |"
         )
-    outside = [f"- {line}" for said in verdicts(folder).values() for line in said["outside"]]
+    outside = [f"- {line}" for said in done.values() for line in said["outside"]]
     return "\n".join([*lines, "", *(["Outside:", "", *outside, ""] if outside else [])])
 
 
-def readme_block(folder: Path) -> str:
-    """Return what README says: a row for each hub codec, verified or not yet."""
-    done = verdicts(folder)
+def readme_block(done: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what README says of `verdicts`: a row for each hub codec, verified or not yet."""
     lines = [BEGIN, "| codec | against published figures |", "|---|---|"]
     for name in MODELS:
         if said := done.get(name):
@@ -189,9 +188,10 @@ def with_block(text: str, block: str) -> str:
 
 def write_pages(folder: Path, readme: Path) -> None:
     """Write the table beside the results, and README's rows."""
-    if verdicts(folder):
-        write_atomically(folder / "README.md", page(folder))
-    write_atomically(readme, with_block(readme.read_text(encoding="utf-8"), readme_block(folder)))
+    done = verdicts(folder)
+    if done:
+        write_atomically(folder / "README.md", page(folder.name, done))
+    write_atomically(readme, with_block(readme.read_text(encoding="utf-8"), readme_block(done)))
 
 
 def chosen(names: str) -> list[HubModel]:

@@ -76,7 +76,6 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
             for name in ("rate_over", "quality_over"):
                 low, high = getattr(result, name)
                 row |= {f"{name}_low": low, f"{name}_high": high}
-            row |= {}
             rows.append(row | {"rate_reason": result.rate_reason, "quality_reason": result.quality_reason})
     return pd.DataFrame(rows)
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codecbench.analysis.entropy import code_kbps
+from codecbench.analysis.entropy import by_stream, code_kbps
 from codecbench.analysis.runs import with_tokens
 from codecbench.analysis.systems import Pair, Scores
 from codecbench.codec import Codes
 from codecbench.store.records import decode_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Both = tuple[float, float]
 
@@ -42,11 +46,11 @@ class Quantity:
 
 def payload_kbps(pair: Pair) -> Both:
     """Return the payload over the utterances that both decoded, in kbit/s."""
-    both = ((pair.a["status"] == "ok") & (pair.b["status"] == "ok")).to_numpy()
-    seconds = float(pair.a["seconds"][both].sum())
+    a, b = _decoded_by_both(pair)
+    seconds = float(a["seconds"].sum())
     if not seconds:
         return math.nan, math.nan
-    bits = [8 * float(part["payload_bytes"][both].sum(min_count=1)) for part in (pair.a, pair.b)]
+    bits = [8 * float(part["payload_bytes"].sum(min_count=1)) for part in (a, b)]
     return bits[0] / seconds / 1000, bits[1] / seconds / 1000
 
 
@@ -64,11 +68,8 @@ def codes_used(pair: Pair) -> Both:
     """Return how many codes of a stream occur at all, the mean over streams."""
     means, streams = [], []
     for codes, _, _ in _tokens(pair):
-        streams.append(max((item.shape[0] for item in codes), default=0))
-        distinct = [
-            np.unique(np.concatenate([item[stream] for item in codes if item.shape[0] > stream])).size
-            for stream in range(streams[-1])
-        ]
+        distinct = [np.unique(stream).size for stream in by_stream(codes)]
+        streams.append(len(distinct))
         means.append(float(np.mean(distinct)) if distinct else math.nan)
     if streams[0] != streams[1]:
         raise NotCompared(f"the old system has {streams[0]} token streams, the new one {streams[1]}")
@@ -128,10 +129,14 @@ def log_speed(pair: Pair, name: str) -> Scores:
     return np.where(together & np.isfinite(logs), logs, np.nan)
 
 
+def _decoded_by_both(pair: Pair) -> tuple[pd.DataFrame, pd.DataFrame]:
+    both = ((pair.a["status"] == "ok") & (pair.b["status"] == "ok")).to_numpy()
+    return pair.a[both], pair.b[both]
+
+
 def _tokens(pair: Pair) -> list[tuple[list[Codes], list[str], float]]:
     """Return tokens, speakers and seconds of both, of the utterances that both decoded."""
-    both = ((pair.a["status"] == "ok") & (pair.b["status"] == "ok")).to_numpy()
-    parts = [with_tokens(part[both]) for part in (pair.a, pair.b)]
+    parts = [with_tokens(part) for part in _decoded_by_both(pair)]
     if len(parts[0]) != len(parts[1]):
         raise NotCompared("tokens are not stored of the same utterances")
     return [

@@ -35,6 +35,14 @@ def entropy_bits(tokens: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> flo
     return float(max(0.0, -(shares * np.log2(shares)).sum()))
 
 
+def by_stream(codes: Sequence[Codes]) -> list[NDArray[np.int64]]:
+    """Return the tokens of each stream, [N], over all utterances [F, T] that have it, in their order."""
+    return [
+        np.concatenate([item[stream] for item in codes if item.shape[0] > stream])
+        for stream in range(max((item.shape[0] for item in codes), default=0))
+    ]
+
+
 def code_kbps(codes: Sequence[Codes], speakers: Sequence[Any], seconds: float) -> float:
     """Return the rate in kbit/s at which a memoryless coder of each stream codes speech of new speakers.
 
@@ -64,11 +72,9 @@ def code_kbps(codes: Sequence[Codes], speakers: Sequence[Any], seconds: float) -
     if np.unique(names).size == 1:
         names = np.arange(len(codes)).astype(str)
     _, voices = np.unique(names, return_inverse=True)
-    streams = range(max(item.shape[0] for item in codes))
-    present = [[index for index, item in enumerate(codes) if item.shape[0] > stream] for stream in streams]
-    tokens = [
-        np.concatenate([codes[index][stream] for index in indices])
-        for stream, indices in zip(streams, present, strict=True)
+    tokens = by_stream(codes)
+    present = [
+        [index for index, item in enumerate(codes) if item.shape[0] > stream] for stream in range(len(tokens))
     ]
     owners = [np.repeat(voices[indices], [codes[index].shape[1] for index in indices]) for indices in present]
     shared = _counts(np.concatenate(tokens), np.concatenate(owners), int(voices.max()) + 1)

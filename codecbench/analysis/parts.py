@@ -57,15 +57,17 @@ def split(run: Run, column: str) -> dict[str, Run]:
                 f"a manifest.csv with a column {column!r} and run the same command again"
             )
         raise InvalidInput(f"{unknown('column', column, columns)}; name columns of the set's manifest.csv")
-    values = sorted({about.get(column, "") for about in told})
-    return {value or NOT_TOLD: _with_utterances(run, column, value) for value in values}
+    ids: dict[str, set[str]] = {}
+    for item, about in zip(run.manifest["utterances"], told, strict=True):
+        ids.setdefault(about.get(column, ""), set()).add(item["id"])
+    return {value or NOT_TOLD: with_utterances(run, ids[value]) for value in sorted(ids)}
 
 
-def _with_utterances(run: Run, column: str, value: str) -> Run:
-    chosen = [item for item in run.manifest["utterances"] if item.get("about", {}).get(column, "") == value]
-    rows = run.records["utterance"].isin({item["id"] for item in chosen})
-    manifest = {**run.manifest, "utterances": chosen}
-    return replace(run, manifest=manifest, records=run.records[rows])
+def with_utterances(run: Run, ids: Collection[str]) -> Run:
+    """Return the part of a run that is about these utterances."""
+    chosen = [item for item in run.manifest["utterances"] if item["id"] in ids]
+    rows = run.records["utterance"].isin(ids)
+    return replace(run, manifest={**run.manifest, "utterances": chosen}, records=run.records[rows])
 
 
 def family(name: str, labels: Iterable[str]) -> list[str]:

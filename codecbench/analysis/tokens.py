@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from codecbench.analysis.entropy import entropy_bits
+from codecbench.analysis.entropy import by_stream, entropy_bits
 from codecbench.analysis.ngram import ngram_bits
 from codecbench.analysis.runs import with_tokens
 from codecbench.store.records import RECODED
@@ -38,10 +38,7 @@ def token_facts(run: Run, codec: str, point: str) -> dict[str, float]:
     if not tokens:
         return dict.fromkeys(COLUMNS, math.nan)
     alphabet = 1 << int(max(int(item.max(initial=0)) for item in codes)).bit_length()
-    streams = [
-        np.concatenate([item[stream] for item in codes if item.shape[0] > stream])
-        for stream in range(max(item.shape[0] for item in codes))
-    ]
+    streams = by_stream(codes)
     return {
         "tokens_s": tokens / float(coded["seconds"].sum()),
         "bits_token": 8 * float(coded["payload_bytes"].sum()) / tokens,

@@ -12,7 +12,7 @@ import click
 
 from codecbench import registry
 from codecbench.analysis.counted import SPEED
-from codecbench.analysis.parts import choose
+from codecbench.analysis.parts import choose, with_utterances
 from codecbench.analysis.systems import System, is_stored, read_system
 from codecbench.cli import about_data
 from codecbench.cli.progress import Progress, download_bar, note
@@ -89,8 +89,7 @@ class Contest:
             run = benchmark(plan, self.out, command=command, watch=watch, **self.how).run
         # The folder may hold more, of other commands.
         ids = {item.id for item in plan.dataset.utterances}
-        run = replace(run, records=run.records[run.records["utterance"].isin(ids)])
-        run = choose(run, metrics=[metric.name for metric in plan.metrics])
+        run = choose(with_utterances(run, ids), metrics=[metric.name for metric in plan.metrics])
         return [self.stored.get(name) or _system(name, run, plan.contestants) for name in self.names]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from codecbench.analysis.entropy import entropy_bits
+from codecbench.analysis.entropy import by_stream, entropy_bits
 from codecbench.analysis.runs import (
     is_declared,
     is_ground_truth,
@@ -217,9 +217,7 @@ def codebook_table(run: Run) -> pd.DataFrame:
     """Return for each codec, point and stream: tokens, distinct ones, entropy, perplexity, largest."""
     rows: list[dict[str, Any]] = []
     for codec, point in points(run):
-        codes = run.codes(codec, point)
-        for stream in range(max((item.shape[0] for item in codes), default=0)):
-            tokens = np.concatenate([item[stream] for item in codes if item.shape[0] > stream])
+        for stream, tokens in enumerate(by_stream(run.codes(codec, point))):
             if tokens.size == 0:
                 continue
             bits = entropy_bits(tokens)

@@ -59,8 +59,7 @@ RECORDED_TEXT = "for a full hour he had paced up and down waiting but he could"
 def recording(seconds: float = 4.0) -> Wave:
     """Return the beginning of the built-in set's first utterance, float32 [seconds * 16000]."""
     first = load_dataset("demo").utterances[0]
-    wave, rate_hz = audio.load(first.path)
-    return audio.fit(audio.resample(wave, rate_hz, RATE_HZ), round(seconds * RATE_HZ))
+    return audio.fit(audio.load_at(first.path, RATE_HZ), round(seconds * RATE_HZ))
 
 
 def with_noise(wave: Wave, snr_db: float = 20.0, seed: int = 1) -> Wave:
