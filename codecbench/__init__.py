@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from codecbench.run.plan import make_plan
     from codecbench.store.store import load_run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Codec",
