@@ -31,7 +31,7 @@ def token_facts(run: Run, codec: str, point: str) -> dict[str, float]:
     a stream's tokens, the mean over streams.  ``recoded_equal`` is the share in percent of the tokens that
     decoded speech, coded again, has at the same places; NaN for runs made before it was measured.
     """
-    rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
+    rows = run.of(codec, point)
     coded = with_tokens(rows)
     codes = run.codes(codec, point)
     tokens = sum(item.size for item in codes)

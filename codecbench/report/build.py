@@ -1,7 +1,8 @@
 """Report builder: a folder made from runs, whole or not at all.
 
 The folder holds ``index.html``, ``report.md``, ``tables/`` (Markdown, CSV, LaTeX), ``figures/`` (SVG, PDF,
-PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/``, unless they are inside it.
+PNG and each figure's data), and beside the page ``audio/``, ``spectrograms/`` and, for a large run,
+``data/``, unless they are inside it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, heard, latex_table, methods, page, pictures, table_formats
+from codecbench.report import figures, heard, latex_table, methods, page, parts, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.content import EVERYTHING, Content
@@ -54,7 +55,7 @@ def build(
     to : Path
         The report's folder; an earlier report there is replaced, anything else is not.
     single_file : bool
-        Put audio, spectrograms, figures and tables into the page, which then may travel alone.
+        Put audio, spectrograms, figures, tables and all scores into the page, which then may travel alone.
     with_audio : bool
         Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
     published : Path, optional
@@ -128,7 +129,8 @@ def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio
         "figures": _shown_figures(shown, to, assets),
         "downloads": _downloads(to / "tables", single_file),
         "embedded": single_file,
-        "data": embed(payload(run, frames, drawn, assets)),
+        "data": embed(payload(run, frames, drawn)),
+        "inside": parts.put(parts.parts(run, assets), to, single_file),
     }
     (to / "index.html").write_text(page.render(context), encoding="utf-8")
     (to / "report.md").write_text(_markdown(run, findings, shown), encoding="utf-8")

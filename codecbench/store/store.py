@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -20,23 +21,22 @@ from codecbench.fields import Wrong, read_json
 from codecbench.files import clean_partial, unwritable, write_all, write_atomically
 from codecbench.lock import Lock
 from codecbench.store import schema
+from codecbench.store.frame import frame
 from codecbench.store.layout import AUDIO, MANIFEST, RECORDS
 from codecbench.store.manifest import FORMAT, Manifest, current
 from codecbench.store.records import (
     FIELDS,
-    MEASURED,
-    RECODED,
     Record,
     decode_codes,
     essence,
-    flat,
-    metric_columns,
     read_records,
     timing,
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 _RECORD_HEAD = b'{"key":'
 """How each line of records begins."""
@@ -222,10 +222,28 @@ class Run:
         decoded = self.records[self.records["status"] == "ok"]
         return [metric for metric in self.metrics if len(decoded) and decoded[metric].isna().all()]
 
+    @cached_property
+    def rows(self) -> dict[tuple[str, str], NDArray[np.intp]]:
+        """The places among the records of each codec and point that has any, in the records' order."""
+        found: dict[Any, Any] = self.records.groupby(["codec", "point"], sort=False).indices
+        return dict(sorted(found.items(), key=lambda item: int(item[1][0])))
+
+    @cached_property
+    def utterance_places(self) -> NDArray[np.intp]:
+        """The place of each record's utterance in the manifest, -1 where that lacks it."""
+        import pandas as pd
+
+        listed = pd.Index([item["id"] for item in self.manifest["utterances"]])
+        places: NDArray[np.intp] = listed.get_indexer(self.records["utterance"])
+        return places
+
+    def of(self, codec: str, point: str) -> pd.DataFrame:
+        """Return the records of one codec at one point."""
+        return self.records.iloc[self.rows.get((codec, point), [])]
+
     def codes(self, codec: str, point: str) -> list[Codes]:
         """Return the tokens of all utterances of one codec at one point, int64 [F, T] each."""
-        rows = self.records[(self.records["codec"] == codec) & (self.records["point"] == point)]
-        return [decode_codes(value) for value in rows["codes"] if isinstance(value, dict)]
+        return [decode_codes(value) for value in self.of(codec, point)["codes"] if isinstance(value, dict)]
 
 
 def load_run(out: str | Path) -> Run:
@@ -261,37 +279,6 @@ def _check_manifest(value: object, where: str) -> None:
     for name in value["metrics"]:
         if name in FIELDS:
             raise Wrong(f"the field 'metrics.{name}' is called like a field of a record")
-
-
-def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """Return records as the table that `Run` describes."""
-    import pandas as pd
-
-    last = {(record["utterance"], record["codec"], record["point"]): record for record in records}
-    codecs = {name: index for index, name in enumerate(manifest["codecs"])}
-    points = {
-        (name, point["name"]): index
-        for name, entry in manifest["codecs"].items()
-        for index, point in enumerate(entry["points"])
-    }
-    utterances = {item["id"]: index for index, item in enumerate(manifest["utterances"])}
-
-    def order(record: Record) -> tuple[int, int, int, str]:
-        codec, point = record["codec"], record["point"]
-        place = utterances.get(record["utterance"], len(utterances))
-        return (
-            codecs.get(codec, len(codecs)),
-            points.get((codec, point), len(points)),
-            place,
-            record["utterance"],
-        )
-
-    metrics = list(manifest["metrics"])
-    rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
-    table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
-    scores = [column for metric in metrics for column in (metric, f"raw:{metric}", f"weight:{metric}")]
-    numeric = ["seconds", "nominal_kbps", *MEASURED, RECODED, "settled_lag_ms", *scores]
-    return table.astype(dict.fromkeys(numeric, "float64"))
 
 
 def _end_of_last_line(file: Any, size: int) -> int:
