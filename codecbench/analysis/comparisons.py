@@ -49,16 +49,20 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
         if known and not is_ground_truth(run, codec):
             columns.setdefault(codec, []).append(point_label(codec, point))
     codecs = [codec for codec in ordered(run, columns) if len(columns[codec]) >= FEWEST_POINTS]
+    seconds = [item["seconds"] for item in run.manifest["utterances"]]
     rows = []
     for metric, entry in run.manifest["metrics"].items():
-        scores, speakers = wide(run, metric)
+        scores, names = wide(run, metric)
+        speakers = np.unique(names, return_inverse=True)[1]
+        curves = {
+            codec: (rates[columns[codec]].to_numpy(), scores[columns[codec]].to_numpy()) for codec in codecs
+        }
         for anchor, test in permutations(codecs, 2):
-            a, t = columns[anchor], columns[test]
             result = compare_curves(
-                (rates[a].to_numpy(), scores[a].to_numpy()),
-                (rates[t].to_numpy(), scores[t].to_numpy()),
+                curves[anchor],
+                curves[test],
                 speakers,
-                seconds=[item["seconds"] for item in run.manifest["utterances"]],
+                seconds=seconds,
                 higher_is_better=bool(entry["higher_is_better"]),
                 seed=seed,
             )
