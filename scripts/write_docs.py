@@ -1,6 +1,6 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
-Of docs/regression.md it writes the table of the worked example alone.
+Of docs/regression.md and of model cards it writes tables of measured figures alone.
 
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
@@ -23,13 +23,13 @@ from codecbench.cli import COMMANDS, cli
 from codecbench.errors import CodecBenchError, Unavailable
 from codecbench.report.table import arrow
 from codecbench.report.table_formats import heading
+from spliced import CARDS, ROOT, card, splice, table
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs"
+FOLDER = ROOT / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics."""
 GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
 """What scripts/gate_example.py found."""
-MARKS = ("<!-- Written by `make docs` from measured/gate-example.csv: -->\n", "<!-- end -->\n")
 MEASURED = FOLDER / "measured" / "judges.csv"
 JUDGED = FOLDER / "measured" / "judged-codecs.csv"
 JUDGES_NOTES = Path(__file__).parent / "judges_notes.md"
@@ -50,7 +50,7 @@ def check_installed() -> None:
     ClickException
         If an entry point of ``pyproject.toml`` is not installed.
     """
-    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for group, named in project["entry-points"].items():
         if missing := named.keys() - entry_points(group=group).names:
             raise click.ClickException(
@@ -60,18 +60,19 @@ def check_installed() -> None:
 
 
 def pages() -> Mapping[str, str]:
-    """Return the text of every generated page by file name."""
+    """Return the text of every generated page by its path."""
     return {
-        "cli.md": _cli_page(),
-        "codecs.md": _codecs_page(),
-        "metrics.md": _metrics_page(),
-        "data.md": _data_page(),
-        "judges.md": _judges_page(),
-        "regression.md": _regression_page(),
+        "docs/cli.md": _cli_page(),
+        "docs/codecs.md": _codecs_page(),
+        "docs/metrics.md": _metrics_page(),
+        "docs/data.md": _data_page(),
+        "docs/judges.md": _judges_page(),
+        "docs/regression.md": _regression_page(),
+        **{f"codecs/{name}/README.md": card(name) for name in CARDS},
     }
 
 
-def outdated(folder: Path = FOLDER) -> list[str]:
+def outdated(folder: Path = ROOT) -> list[str]:
     """Return the names of pages that are missing or differ from the code."""
     return [name for name, text in pages().items() if not _same(folder / name, text)]
 
@@ -83,11 +84,10 @@ def main(check: bool) -> None:
     check_installed()
     stale = outdated()
     if check and stale:
-        raise click.ClickException(f"outdated: {', '.join(f'docs/{name}' for name in stale)}; run: make docs")
-    FOLDER.mkdir(exist_ok=True)
+        raise click.ClickException(f"outdated: {', '.join(stale)}; run: make docs")
     for name in stale:
-        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
-        click.echo(f"wrote docs/{name}")
+        (ROOT / name).write_text(pages()[name], encoding="utf-8")
+        click.echo(f"wrote {name}")
 
 
 def _same(path: Path, text: str) -> bool:
@@ -113,7 +113,7 @@ def _cli_page() -> str:
 def _section(context: click.Context, command: click.Command, title: str) -> str:
     if command is cli:
         rows = [(name, _short(context, name)) for name in _own_commands()]
-        return f"{command.help}\n\n" + _table(("command", "what it does"), rows)
+        return f"{command.help}\n\n" + table(("command", "what it does"), rows)
     return f"```\n$ {title} --help\n{command.get_help(context)}\n```\n"
 
 
@@ -146,7 +146,7 @@ def _codecs_page() -> str:
         "plots is the measured one.  `codecbench list` tells which codecs can run on your machine, and what\n"
         "the others need.  A licence of code is followed by that of the weights where they differ.\n\n"
     )
-    return f"# Codecs\n\n{NOTE}\n{text}" + _table(head, _rows(registry.CODECS, row))
+    return f"# Codecs\n\n{NOTE}\n{text}" + table(head, _rows(registry.CODECS, row))
 
 
 def _metrics_page() -> str:
@@ -170,7 +170,7 @@ def _metrics_page() -> str:
     notes = NOTES.read_text(encoding="utf-8")
     return (
         f"# Metrics\n\n{NOTE}\n{text}"
-        + _table(head, _rows(registry.METRICS, row))
+        + table(head, _rows(registry.METRICS, row))
         + f"\n{notes}\n{_measured()}"
     )
 
@@ -190,7 +190,7 @@ def _measured() -> str:
             values = (number(item[name], cost) for name in ("mean", low, high))
             what = "times real time on one core" if cost else f"`{item['what']}`"
             rows.append((what, item["name"], item["n"], *values))
-    return _table(("what", "of", "n", "mean", "low", "high"), rows)
+    return table(("what", "of", "n", "mean", "low", "high"), rows)
 
 
 def _judges_page() -> str:
@@ -211,7 +211,7 @@ def _judges_page() -> str:
         label = heading(metric.label, metric.unit, arrow(metric.higher_is_better))
         rows.append((label, *(cell(row, name) for row in codecs)))
     head = ("", *(f"`{row['codec']}@{row['point']}`" for row in codecs))
-    return f"{JUDGES_NOTES.read_text(encoding='utf-8')}\n{_table(head, rows)}"
+    return f"{JUDGES_NOTES.read_text(encoding='utf-8')}\n{table(head, rows)}"
 
 
 def _data_page() -> str:
@@ -223,8 +223,8 @@ def _data_page() -> str:
         "`--data NAME` takes a set of this table, downloaded once; `--data FOLDER` any folder of audio. "
         "Where a folder has a set's name, `./NAME` is the folder and `set:NAME` the set.\n\n"
     )
-    table = _table(("name", "description", "licence", "size"), _rows(registry.DATASETS, row))
-    return f"# Datasets\n\n{NOTE}\n{text}{table}{_FOLDERS}"
+    sets = table(("name", "description", "licence", "size"), _rows(registry.DATASETS, row))
+    return f"# Datasets\n\n{NOTE}\n{text}{sets}{_FOLDERS}"
 
 
 _FOLDERS = """
@@ -248,14 +248,9 @@ such file, the last part of the path counts, if it is unique in both folders.
 
 def _regression_page() -> str:
     """Return the page as it stands, with the table of the worked example made anew."""
-    page = (FOLDER / "regression.md").read_text(encoding="utf-8")
-    before, _, rest = page.partition(MARKS[0])
-    _, found, after = rest.partition(MARKS[1])
-    if not found:
-        raise CodecBenchError(f"docs/regression.md lacks the lines {MARKS[0].strip()} and {MARKS[1].strip()}")
     with GATE_EXAMPLE.open(newline="", encoding="utf-8") as file:
-        table = _gate_table(list(csv.DictReader(file)))
-    return before + MARKS[0] + table + MARKS[1] + after
+        found = _gate_table(list(csv.DictReader(file)))
+    return splice(FOLDER / "regression.md", "measured/gate-example.csv", found)
 
 
 def _gate_table(rows: list[dict[str, str]]) -> str:
@@ -269,7 +264,7 @@ def _gate_table(rows: list[dict[str, str]]) -> str:
         last = found[kind, value, sizes[-1]]
         gains = [f"{float(last[f'{metric}_gain']):+.2g}" for metric in ("stoi", "pesq-wb", "mcd")]
         lines.append((name, *gains, *(_gate_cell(found[kind, value, size]) for size in sizes)))
-    return _table(tuple(heads), lines)
+    return table(tuple(heads), lines)
 
 
 def _gate_cell(row: dict[str, str]) -> str:
@@ -287,11 +282,6 @@ def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tu
             yield (f"`{point.name}`", error.reason)
         except Exception as error:
             raise CodecBenchError(f"{point.name} cannot be described: {error}") from error
-
-
-def _table(head: tuple[str, ...], rows: Any) -> str:
-    lines = [head, tuple("---" for _ in head), *(row + ("",) * (len(head) - len(row)) for row in rows)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":
