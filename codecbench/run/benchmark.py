@@ -13,7 +13,7 @@ from codecbench.data.sets import Dataset
 from codecbench.errors import InvalidInput, WrongUsage
 from codecbench.run.cell import Task
 from codecbench.run.describe import describe
-from codecbench.run.devices import check_device
+from codecbench.run.devices import check_device, parse_devices
 from codecbench.run.executors import check_options, make_executor
 from codecbench.run.footprint import with_peaks
 from codecbench.run.patience import Limits
@@ -120,7 +120,8 @@ def benchmark(
     memory_gb : float, optional
         Most memory of one process in GB, loaded models included.
     device : str
-        For neural codecs: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        For neural codecs: ``"cpu"``, ``"cuda"`` or ``"mps"``; of several, as ``"cuda:0,cuda:1"``, each worker
+        takes one.
     align : str
         What is undone before scoring: the lag of a ``"codec"`` at a point, of each ``"file"``, or ``"none"``.
     rerun : str
@@ -159,6 +160,10 @@ def benchmark(
     _check(rerun, workers)
     limits = Limits(timeout_s, memory_gb)
     check_options(executor, limits, scheduler)
+    devices = parse_devices(device)
+    device = ",".join(devices)
+    if len(set(devices)) > 1:
+        _check_several(executor, costs)
     kept = utterances_kept(plan.dataset, audio)
     require_something(plan)
     if overwrite:
@@ -193,8 +198,10 @@ def benchmark(
             if tasks:
                 watch.begin(len(tasks))
             slots = min(workers or cores(), len(ours))
+            if executor == "processes" and slots < len(set(devices)):
+                watch.note(f"{slots} workers use {slots} of {len(set(devices))} devices; raise --workers")
             with make_executor(
-                executor, slots, limits, scheduler, watch.slow, needed=_needed(plan), note=watch.note
+                executor, slots, limits, scheduler, watch.slow, needed=_needed(plan, device), note=watch.note
             ) as (computing, at_once):
                 summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
         if costs and executor == "processes":
@@ -214,12 +221,12 @@ def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
     return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
 
 
-def _needed(plan: Plan) -> Fitness:
+def _needed(plan: Plan, device: str) -> Fitness:
     """Return what other machines must have to compute the same as this one."""
     codecs = tuple((entry.spec, entry.signature) for entry in plan.contestants)
     metrics = tuple((metric.name, contract.signature(metric)) for metric in plan.metrics)
     absent = tuple(item.name for item in plan.left_out if item.kind == "metric")
-    return Fitness(versions(), codecs, metrics, absent)
+    return Fitness(versions(), codecs, metrics, absent, device)
 
 
 def _check(rerun: str, workers: int | None) -> None:
@@ -227,6 +234,13 @@ def _check(rerun: str, workers: int | None) -> None:
         raise InvalidInput(f"rerun {rerun!r} is not usable; give one of: {', '.join(RERUN)}")
     if workers is not None and workers < 1:
         raise InvalidInput(f"cannot compute with {workers} workers; give 1 or more")
+
+
+def _check_several(executor: str, costs: bool) -> None:
+    if executor == "serial":
+        raise WrongUsage("--executor serial computes on one device; name one with --device")
+    if costs:
+        raise WrongUsage("speed is compared on one device; name one with --device, or leave out --costs")
 
 
 def _check_device(executor: str, device: str) -> None:

@@ -30,6 +30,7 @@ from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscor
 from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run import worker
+from codecbench.run.devices import own_device
 from codecbench.run.plan import Cell
 from codecbench.run.scoring import (
     LAG_HZ,
@@ -61,7 +62,8 @@ class Task:
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
     one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
     delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.  ``turns`` names
-    the call in which codecs take turns, empty where they do not.
+    the call in which codecs take turns, empty where they do not.  ``device`` names one or several, of which
+    each worker takes its own, see `codecbench.run.devices`.
     """
 
     cell: Cell
@@ -190,7 +192,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     wave, rate_hz = worker.reference(cell.utterance.path, cell.digest, None)
     record["seconds"] = wave.size / rate_hz
     with _counted(outcome, CODEC):
-        codec = worker.open_codec(cell, task.device)
+        codec = worker.open_codec(cell, own_device(task.device))
     with guarded():
         delay_ms = codec.delay_ms(cell.point)
     record["delay_ms"] = returned.delay_ms(delay_ms)
@@ -229,7 +231,7 @@ def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
     pair = None
     if delay.samples is not None and not delay.nothing_to_undo:
         with _counted(outcome, CODEC):
-            codec = worker.open_codec(task.cell, task.device)
+            codec = worker.open_codec(task.cell, own_device(task.device))
         # What was measured the first time stays: decoding again may take another time.
         second = Outcome({})
         pair = _decoded(codec, task, second)
@@ -248,7 +250,7 @@ def _score_more(task: Task, outcome: Outcome) -> None:
     before, the cell is measured anew, since the scores of one record are those of one decoded wave.
     """
     with _counted(outcome, CODEC):
-        codec = worker.open_codec(task.cell, task.device)
+        codec = worker.open_codec(task.cell, own_device(task.device))
     second = Outcome(blank(task.cell))
     pair = _decoded(codec, task, second)
     outcome.spent[CODEC] += second.busy_s
@@ -265,7 +267,7 @@ def _score_more(task: Task, outcome: Outcome) -> None:
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     """Encode and decode, timed; fill in rates, times and codes; return the decoded wave."""
-    point, record, timed = task.cell.point, outcome.record, partial(_timed, task.device)
+    point, record, timed = task.cell.point, outcome.record, partial(_timed, own_device(task.device))
     with _counted(outcome, CODEC):
         coded, record["encode_s"] = calls.encode(codec, wave, point, timed)
         decoded, record["decode_s"] = calls.decode(codec, coded, point, timed)
@@ -356,7 +358,7 @@ def _synchronise(device: str) -> None:
     """Wait for the accelerator, so that time is taken of work done, not of work queued."""
     torch = sys.modules.get("torch")
     if torch is not None and device != "cpu" and torch.accelerator.is_available():
-        torch.accelerator.synchronize()
+        torch.accelerator.synchronize(device)
 
 
 def _finite(value: float) -> float | None:

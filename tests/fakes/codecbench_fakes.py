@@ -131,6 +131,8 @@ class Faulty(Fake):
         self.info = info("fake-faulty", version=fault)
 
     def open(self, device: str = "cpu") -> None:
+        if self.fault == "where":
+            Path(self.detail.replace("|", "/"), f"{os.environ.get('WORKER', 'here')} {device}").touch()
         if self.fault == "open":
             type(self).opened += 1
             raise RuntimeError("no such model")
