@@ -172,7 +172,7 @@ def chance(p: float) -> str:
     """Return a p-value as the tables have it."""
     if p < 0.00095:
         return "< .001"
-    return "1" if p >= 0.995 else short(p, 3 if p < 0.0095 else 2)
+    return "1" if p >= 0.995 else short(p + 1e-9, 3 if p < 0.0095 else 2)
 
 
 DIGITS = {"stoi": 4, "pesq-wb": 2, "mcd": 2, "dnsmos": 2, "visqol": 2}
