@@ -14,8 +14,10 @@ from codecbench.errors import CodecBenchError
 from codecbench.report.table import arrow
 from codecbench.report.table_formats import heading
 from codecbench.run.plan import DEFAULT_METRICS
-from docs_tables import FOLDER, NOTE, rows, table
+from docs_rows import NOTE, rows
+from spliced import ROOT, table
 
+FOLDER = ROOT / "docs"
 NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics, with a line for each table of measured figures."""
 MEASURED = FOLDER / "measured" / "judges.csv"

@@ -1,6 +1,6 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
-Of docs/regression.md it writes the table of the worked example alone.
+Of docs/regression.md and of model cards it writes tables of measured figures alone.
 
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
@@ -19,13 +19,13 @@ import click
 
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli
-from codecbench.errors import CodecBenchError
 from docs_of_metrics import judges_page, metrics_page
-from docs_tables import FOLDER, NOTE, rows, table
+from docs_rows import NOTE, rows
+from spliced import CARDS, ROOT, card, splice, table
 
+FOLDER = ROOT / "docs"
 GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
 """What scripts/gate_example.py found."""
-MARKS = ("<!-- Written by `make docs` from measured/gate-example.csv: -->\n", "<!-- end -->\n")
 WIDTH = 96
 
 
@@ -37,7 +37,7 @@ def check_installed() -> None:
     ClickException
         If an entry point of ``pyproject.toml`` is not installed.
     """
-    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for group, named in project["entry-points"].items():
         if missing := named.keys() - entry_points(group=group).names:
             raise click.ClickException(
@@ -47,18 +47,19 @@ def check_installed() -> None:
 
 
 def pages() -> Mapping[str, str]:
-    """Return the text of every generated page by file name."""
+    """Return the text of every generated page by its path."""
     return {
-        "cli.md": _cli_page(),
-        "codecs.md": _codecs_page(),
-        "metrics.md": metrics_page(),
-        "data.md": _data_page(),
-        "judges.md": judges_page(),
-        "regression.md": _regression_page(),
+        "docs/cli.md": _cli_page(),
+        "docs/codecs.md": _codecs_page(),
+        "docs/metrics.md": metrics_page(),
+        "docs/data.md": _data_page(),
+        "docs/judges.md": judges_page(),
+        "docs/regression.md": _regression_page(),
+        **{f"codecs/{name}/README.md": card(name) for name in CARDS},
     }
 
 
-def outdated(folder: Path = FOLDER) -> list[str]:
+def outdated(folder: Path = ROOT) -> list[str]:
     """Return the names of pages that are missing or differ from the code."""
     return [name for name, text in pages().items() if not _same(folder / name, text)]
 
@@ -70,11 +71,10 @@ def main(check: bool) -> None:
     check_installed()
     stale = outdated()
     if check and stale:
-        raise click.ClickException(f"outdated: {', '.join(f'docs/{name}' for name in stale)}; run: make docs")
-    FOLDER.mkdir(exist_ok=True)
+        raise click.ClickException(f"outdated: {', '.join(stale)}; run: make docs")
     for name in stale:
-        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
-        click.echo(f"wrote docs/{name}")
+        (ROOT / name).write_text(pages()[name], encoding="utf-8")
+        click.echo(f"wrote {name}")
 
 
 def _same(path: Path, text: str) -> bool:
@@ -170,14 +170,9 @@ such file, the last part of the path counts, if it is unique in both folders.
 
 def _regression_page() -> str:
     """Return the page as it stands, with the table of the worked example made anew."""
-    page = (FOLDER / "regression.md").read_text(encoding="utf-8")
-    before, _, rest = page.partition(MARKS[0])
-    _, found, after = rest.partition(MARKS[1])
-    if not found:
-        raise CodecBenchError(f"docs/regression.md lacks the lines {MARKS[0].strip()} and {MARKS[1].strip()}")
     with GATE_EXAMPLE.open(newline="", encoding="utf-8") as file:
-        made = _gate_table(list(csv.DictReader(file)))
-    return before + MARKS[0] + made + MARKS[1] + after
+        found = _gate_table(list(csv.DictReader(file)))
+    return splice(FOLDER / "regression.md", "measured/gate-example.csv", found)
 
 
 def _gate_table(rows: list[dict[str, str]]) -> str:

@@ -1,15 +1,13 @@
-"""Tables of the generated pages, and a row for each plugin of this package."""
+"""Rows of generated tables: one for each plugin of this package."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 from codecbench.errors import CodecBenchError, Unavailable
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs"
 NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 
 
@@ -24,9 +22,3 @@ def rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tup
             yield (f"`{point.name}`", error.reason)
         except Exception as error:
             raise CodecBenchError(f"{point.name} cannot be described: {error}") from error
-
-
-def table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]]) -> str:
-    """Return a Markdown table; short rows are filled up."""
-    every = [head, tuple("---" for _ in head), *(row + ("",) * (len(head) - len(row)) for row in lines)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in every)
