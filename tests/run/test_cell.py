@@ -18,8 +18,8 @@ from codecbench import registry
 from codecbench.data.folders import load_dataset
 from codecbench.errors import StorageError, Unscorable
 from codecbench.metric import NOT_RECIPE, Metric
-from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
+from codecbench.run.coding import timed
 from codecbench.run.plan import make_plan
 from codecbench.store.layout import audio_path
 from codecbench.store.records import decode_codes, flat, without_timings
@@ -226,7 +226,7 @@ def test_devices_are_synchronised(monkeypatch, device, present, times) -> None:
     calls = []
     accelerator = SimpleNamespace(is_available=lambda: present, synchronize=calls.append)
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
-    assert cells._timed(device, lambda: 7)[0] == 7
+    assert timed(device, lambda: 7)[0] == 7
     assert calls == [device] * times
 
 
