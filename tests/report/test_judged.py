@@ -1,4 +1,4 @@
-"""Differences of no-reference scores to the original: counted by hand, and what report and page show of them."""
+"""Differences of no-reference scores to the original: counted by hand, and as report and page show them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lost(codec: str, point: str, number: int) -> float:
 
 @pytest.fixture
 def judged_run(make_run: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that makes up a run with scores of no-reference metrics whose differences are known."""
+    """Return a function that makes up a run with no-reference scores whose differences are known."""
 
     def make(
         name: str = "run",
@@ -143,6 +143,7 @@ def test_few_speakers_get_no_interval_and_listeners_another_caution(judged_run) 
 def test_the_agreement_of_three_metrics_over_four_points_is_in_the_report(judged_run, tmp_path: Path) -> None:
     for name, points, there in (("enough", 2, True), ("few", 1, False)):
         page = build([judged_run(name, points=points)], tmp_path / f"report-{name}")
+        assert "(figures/agreement.png)" in (page.parent / "report.md").read_text()
         assert (page.parent / "figures" / "agreement.png").is_file()
         frame = pd.read_csv(page.parent / "figures" / "agreement.csv")
         assert frame.query("over == 'codecs'")["rho"].notna().any() == there
