@@ -136,7 +136,10 @@ def execute(
     for item in plan.left_out:
         note(str(item))
     if plan_only:
-        planned.show(estimate(plan, out, **planned.without_scheduler(how)), as_json=as_json)
+        with Progress() as progress:
+            watch = Watch(note, progress.begin, progress.advance, progress.slow)
+            found = estimate(plan, out, watch=watch, **planned.without_scheduler(how))
+        planned.show(found, as_json=as_json)
         return 1 if strict and plan.left_out else 0
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     with Progress() as progress:
