@@ -93,7 +93,7 @@ _SHARED = (
         "--plan",
         "plan_only",
         is_flag=True,
-        help="Compute a few cells and print what all would take: hours by codec and metric, disk, N workers.",
+        help="Compute a few cells and print what all would take: time by codec and metric, disk, N workers.",
     ),
     click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds first."),
     click.option("--strict", is_flag=True, help="Exit with 1 if anything was left out or a cell failed."),

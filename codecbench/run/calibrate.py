@@ -92,7 +92,7 @@ def estimate(
         How many utterances each codec codes at each point at most, of all lengths alike; fewer, one at
         least, where all take longer than `PATIENCE_S` seconds.
     watch : Watch, optional
-        Who is told how it goes on: ``note``, ``begin`` the most cells that it computes, ``record`` and ``slow``.
+        Who is told how it goes on: `note`, `begin` the most cells that it computes, `record`, `slow`.
 
     Returns
     -------
