@@ -138,7 +138,7 @@ COMMANDS = [
     ("encode DATA --codec fake", 1, "is a folder, an audio file is needed"),
     ("decode ./none.cbn", 1, "none.cbn: cannot be read (No such file or directory); check the path"),
     ("decode DATA/quiet-0.wav --to x", 1, "quiet-0.wav: not a file of codecbench encode"),
-    ("weights fetch nosuchcodec", 2, "unknown codec 'nosuchcodec'"),
+    ("weights fetch nosuchcodec", 2, "unknown codec or model 'nosuchcodec'"),
     ("weights fetch fake", 1, "codec 'fake' has no model files to fetch"),
     ("selftest nosuchmetric", 2, "unknown metric 'nosuchmetric'"),
     ("nosuchcommand", 2, "unknown command 'nosuchcommand'"),
