@@ -22,6 +22,8 @@ def told(folder: Path) -> dict[str, str]:
     InvalidInput
         If the file is unreadable or not TOML, or has another key, or a value that is no line of text.
     """
+    import tomllib
+
     path = folder / ABOUT
     try:
         values = read_toml(path)
