@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tomllib
 import uuid
 from contextlib import suppress
 from functools import lru_cache
@@ -60,6 +59,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     ValueError
         If it is not UTF-8 or not TOML.
     """
+    import tomllib
+
     return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 

@@ -22,8 +22,6 @@ def told(folder: Path) -> dict[str, str]:
     InvalidInput
         If the file is unreadable or not TOML, or has another key, or a value that is no line of text.
     """
-    import tomllib
-
     path = folder / ABOUT
     try:
         values = read_toml(path)
