@@ -79,7 +79,7 @@ def unheld(page: str, told: Iterable[Told]) -> list[str]:
         rest = block
         for text in words:
             rest = rest.replace(text, "")
-        rest = NAMES.sub("", re.sub(r"`[^`]*`|\]\([^)]*\)", "", rest))
+        rest = NAMES.sub("", re.sub(r"`[^`]*`|\]\([^)]*\)|^\d+\. ", "", rest))
         if not recorded and re.search(r"\d", rest):
             found.append(rest)
     return found
