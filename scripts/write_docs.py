@@ -9,9 +9,8 @@ differ.  Nothing on a page depends on the machine: what can run here is what ``c
 from __future__ import annotations
 
 import csv
-import math
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -20,25 +19,13 @@ import click
 
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli
-from codecbench.errors import CodecBenchError, Unavailable
-from codecbench.report.table import arrow
-from codecbench.report.table_formats import heading
+from docs_of_metrics import judges_page, metrics_page
+from docs_rows import NOTE, rows
 from spliced import CARDS, ROOT, card, splice, table
 
 FOLDER = ROOT / "docs"
-NOTES = Path(__file__).parent / "metrics_notes.md"
-"""What is said of the numbers below the table of metrics."""
 GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
 """What scripts/gate_example.py found."""
-MEASURED = FOLDER / "measured" / "judges.csv"
-JUDGED = FOLDER / "measured" / "judged-codecs.csv"
-JUDGES_NOTES = Path(__file__).parent / "judges_notes.md"
-"""What is said above the table of codecs."""
-JUDGES = (
-    "dwer", "dcer", "dnsmos", "dnsmos-sig", "dnsmos-bak", "plcmos", "speaker-similarity", "f0-rmse",
-    "f0-voicing", "bandwidth", "loudness-change", "stoi", "pesq-wb", "mcd", "visqol",
-)  # fmt: skip
-NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
 
@@ -64,9 +51,9 @@ def pages() -> Mapping[str, str]:
     return {
         "docs/cli.md": _cli_page(),
         "docs/codecs.md": _codecs_page(),
-        "docs/metrics.md": _metrics_page(),
+        "docs/metrics.md": metrics_page(),
         "docs/data.md": _data_page(),
-        "docs/judges.md": _judges_page(),
+        "docs/judges.md": judges_page(),
         "docs/regression.md": _regression_page(),
         **{f"codecs/{name}/README.md": card(name) for name in CARDS},
     }
@@ -146,72 +133,7 @@ def _codecs_page() -> str:
         "plots is the measured one.  `codecbench list` tells which codecs can run on your machine, and what\n"
         "the others need.  A licence of code is followed by that of the weights where they differ.\n\n"
     )
-    return f"# Codecs\n\n{NOTE}\n{text}" + table(head, _rows(registry.CODECS, row))
-
-
-def _metrics_page() -> str:
-    def row(name: str, metric: Any) -> tuple[str, ...]:
-        better = "higher" if metric.higher_is_better else "lower"
-        rate = f"{metric.sample_rate_hz / 1000:g}"
-        return (
-            f"`{name}`",
-            metric.label,
-            metric.unit,
-            better,
-            rate,
-            f"`{metric.signature()}`",
-            metric.citation,
-        )
-
-    head = ("metric", "label", "unit", "better", "kHz", "signature", "source")
-    text = (
-        "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
-    )
-    notes = NOTES.read_text(encoding="utf-8")
-    return (
-        f"# Metrics\n\n{NOTE}\n{text}"
-        + table(head, _rows(registry.METRICS, row))
-        + f"\n{notes}\n{_measured()}"
-    )
-
-
-def _measured() -> str:
-    """Return the table of costs and anchors that ``scripts/judges.py`` measured."""
-
-    def number(text: str, cost: bool) -> str:
-        return f"{1.0 / max(float(text), 1e-4):.3g}" if cost else f"{float(text):.3g}"
-
-    rows = []
-    with MEASURED.open(newline="") as file:
-        for item in csv.DictReader(file):
-            cost = item["what"] == "cost"
-            # What takes longest has the lowest speed.
-            low, high = ("high", "low") if cost else ("low", "high")
-            values = (number(item[name], cost) for name in ("mean", low, high))
-            what = "times real time on one core" if cost else f"`{item['what']}`"
-            rows.append((what, item["name"], item["n"], *values))
-    return table(("what", "of", "n", "mean", "low", "high"), rows)
-
-
-def _judges_page() -> str:
-    """Return the table of what the judges say, from the ``table.csv`` of a run: a column a codec and rate."""
-
-    def cell(row: Mapping[str, str], name: str) -> str:
-        mean, low, high = (float(row[f"{name}{part}"] or "nan") for part in ("", "_low", "_high"))
-        interval = "" if math.isnan(low) or low == high else f" ({low:.3g} to {high:.3g})"
-        return "--" if math.isnan(mean) else f"{mean:.3g}{interval}"
-
-    with JUDGED.open(newline="") as file:
-        codecs = list(csv.DictReader(file))
-    metrics = {point.name: point for point in entry_points(group=registry.METRICS)}
-    rows = [("kbit/s", *(f"{float(row['payload_kbps']):.2f}" for row in codecs))]
-    rows.append(("utterances", *(row["n"] for row in codecs)))
-    for name in JUDGES:
-        metric = metrics[name].load()
-        label = heading(metric.label, metric.unit, arrow(metric.higher_is_better))
-        rows.append((label, *(cell(row, name) for row in codecs)))
-    head = ("", *(f"`{row['codec']}@{row['point']}`" for row in codecs))
-    return f"{JUDGES_NOTES.read_text(encoding='utf-8')}\n{table(head, rows)}"
+    return f"# Codecs\n\n{NOTE}\n{text}" + table(head, rows(registry.CODECS, row))
 
 
 def _data_page() -> str:
@@ -223,7 +145,7 @@ def _data_page() -> str:
         "`--data NAME` takes a set of this table, downloaded once; `--data FOLDER` any folder of audio. "
         "Where a folder has a set's name, `./NAME` is the folder and `set:NAME` the set.\n\n"
     )
-    sets = table(("name", "description", "licence", "size"), _rows(registry.DATASETS, row))
+    sets = table(("name", "description", "licence", "size"), rows(registry.DATASETS, row))
     return f"# Datasets\n\n{NOTE}\n{text}{sets}{_FOLDERS}"
 
 
@@ -269,19 +191,6 @@ def _gate_table(rows: list[dict[str, str]]) -> str:
 
 def _gate_cell(row: dict[str, str]) -> str:
     return row["verdict"] + ("" if row["draws"] == "1" else f" ({row['caught_percent']} %)")
-
-
-def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each plugin of this package; those of other packages are theirs to document."""
-    for point in sorted(entry_points(group=group), key=lambda point: point.name):
-        if point.dist is not None and point.dist.name != "codecbench":
-            continue
-        try:
-            yield row(point.name, point.load()())
-        except Unavailable as error:
-            yield (f"`{point.name}`", error.reason)
-        except Exception as error:
-            raise CodecBenchError(f"{point.name} cannot be described: {error}") from error
 
 
 if __name__ == "__main__":
