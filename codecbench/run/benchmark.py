@@ -24,6 +24,7 @@ from codecbench.run.settle import Delays, unsettled
 from codecbench.run.shard import parse_shard
 from codecbench.run.there import Fitness, versions
 from codecbench.run.todo import todo
+from codecbench.run.together import batched
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST
@@ -98,6 +99,7 @@ def benchmark(
     overwrite: bool = False,
     shard: str = "",
     costs: bool = False,
+    batch: int = 1,
     command: Sequence[str] = (),
     watch: Watch = Watch(),
 ) -> Benchmarked:
@@ -136,6 +138,9 @@ def benchmark(
     costs : bool
         Measure time and memory so that codecs can be compared by them: they take turns on each utterance, and
         processes of their own tell each point's peak memory (with ``executor="processes"``).
+    batch : int
+        Most utterances of like length that a codec which can do so (`Codec.batches`) codes at once; records
+        are the same but for times.
     command : sequence of str
         What the manifest shall say the run was started with.
     watch : Watch
@@ -164,6 +169,7 @@ def benchmark(
     device = ",".join(devices)
     if len(set(devices)) > 1:
         _check_several(executor, costs)
+    _check_batch(batch, executor, costs)
     kept = utterances_kept(plan.dataset, audio)
     require_something(plan)
     if overwrite:
@@ -192,6 +198,8 @@ def benchmark(
         ours = replace(part.of(plan) if part else plan, in_turns=costs)
         work = todo(ours, store, task_of, merged, rerun=rerun, audio=kept)
         watch.note(str(work))
+        if batch > 1 and not any(entry.codec.batches for entry in plan.contestants):
+            watch.note("no codec here codes several utterances at once: --batch changes nothing")
         tasks, stored = work.tasks, work.stored
         summary = Summary()
         if tasks or unsettled(stored, store, Delays(store)):
@@ -203,7 +211,10 @@ def benchmark(
             with make_executor(
                 executor, slots, limits, scheduler, watch.slow, needed=_needed(plan, device), note=watch.note
             ) as (computing, at_once):
-                summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
+                summary = run(
+                    tasks, store, computing, at_once, watch.record, stored=stored,
+                    batches=batched(ours, tasks, batch) if batch > 1 else None,
+                )  # fmt: skip
         if costs and executor == "processes":
             merged = with_peaks(merged, plan, device, limits, watch.note)
         store.write_manifest({**merged, "finished": manifests.now()})
@@ -241,6 +252,15 @@ def _check_several(executor: str, costs: bool) -> None:
         raise WrongUsage("--executor serial computes on one device; name one with --device")
     if costs:
         raise WrongUsage("speed is compared on one device; name one with --device, or leave out --costs")
+
+
+def _check_batch(batch: int, executor: str, costs: bool) -> None:
+    if batch < 1:
+        raise InvalidInput(f"cannot code {batch} utterances at once; give 1 or more")
+    if batch > 1 and executor == "dask":
+        raise WrongUsage("--batch goes with --executor processes or serial; leave one of the two out")
+    if batch > 1 and costs:
+        raise WrongUsage("--costs times one utterance at a time; leave --batch out")
 
 
 def _check_device(executor: str, device: str) -> None:

@@ -171,6 +171,16 @@ class Faulty(Fake):
         return wave
 
 
+class FaultyBatch(Faulty):
+    """The same of several utterances at once."""
+
+    batches = True
+
+    def __init__(self, fault: str = "raise") -> None:
+        super().__init__(fault)
+        self.info = info("fake-faulty-batch", version=fault)
+
+
 @dataclass(frozen=True)
 class Snr(Metric):
     name: ClassVar[str] = "fake-snr"
