@@ -18,7 +18,7 @@ from codecbench.codec import ladder
 from codecbench.listen import clips, screening
 from codecbench.report import style
 from codecbench.returned import MAX_TOKEN
-from codecbench.run import cluster
+from codecbench.run import cluster, pool
 from codecbench.run.scoring import LAG_HZ
 from codecbench.testing.codecs import BATCH_TOLERANCE
 from house import ROOT
@@ -134,6 +134,7 @@ CLUSTER: Said = [
     ("the run waits {:g} s for one", lambda: cluster.LOST_S),
 ]
 PLUGINS: Said = [
+    ("ended with the worker, {:g} s after its last cell", lambda: pool._Worker._END_S),
     ("those of `decode` to within {};", lambda: f"{BATCH_TOLERANCE:.0e}".replace("e-0", "e-")),
     ("`ladder(64)` is one point of {:g} kbit/s", lambda: ladder(64)[0].nominal_kbps),
     ("whole numbers from 0; tokens `[streams, steps]` from 0 to 2^{} - 1", lambda: (
