@@ -11,14 +11,11 @@ _TOKENS = (
     ("Codes used", "the share of each stream's codes that occurs in this speech at all"),
     ("Perplexity", "how many codes of a stream are effectively in use: two to the entropy of its tokens"),
     ("Stable", "the share of tokens that stay as they are where decoded speech is coded once more"),
-    ("Memoryless", "what a coder without memory would spend on the tokens, its table made on other speakers"),
+    ("Memoryless", "what a coder without memory would spend on tokens, its table made on other speakers"),
 )
 _COSTS = (
     ("RTF", "real-time factor: seconds of computing for a second of speech, on this machine and one thread"),
-    (
-        "Delay",
-        "the algorithmic delay that the codec states; a dash where it codes whole files or states none",
-    ),
+    ("Delay", "the algorithmic delay that the codec states; a dash where it codes whole files or has none"),
     ("n, failed", "utterances that were decoded, and those that were not"),
 )
 

@@ -118,6 +118,7 @@ SAID_OF_METRICS: Said = [
         entropy.TOKENS_PER_SYMBOL, 1 / (2 * entropy.TOKENS_PER_SYMBOL * math.log(2)))),
     ("ceil(log2 K) bits", tuple),
     ("of strength {:g}, {:g}, {:g} or {:g}", lambda: ngram.STRENGTHS),
+    ("those of 0.2.0 before this choice", tuple),
     ("These are scores at {:g} kHz, to which the pair was resampled", lambda: Visqol.sample_rate_hz / 1000),
     ("| level of the reference, dBFS | -46 | -36 | {:.1f} (as it is) | -26 | -20 | -16 |", own_level),
     ("| `visqol` (lattice) | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {:.2f} | {:.2f} |", lambda: by_level(
