@@ -49,8 +49,12 @@ class Findings:
     @property
     def terms(self) -> list[tuple[str, str]]:
         """What the columns of the tables mean."""
-        declared = bool(self.summary["declared_kbps"].notna().any())
-        return glossary.terms(self.table, tokens=tokens_of(self.table) is not None, declared=declared)
+        return glossary.terms(self.table, tokens=tokens_of(self.table) is not None, declared=self.declared)
+
+    @property
+    def declared(self) -> bool:
+        """Whether the rate of any point is what a user says of files decoded elsewhere."""
+        return bool(self.summary["declared_kbps"].notna().any())
 
 
 def lead(run: Run) -> str:
@@ -58,11 +62,14 @@ def lead(run: Run) -> str:
     codecs, utterances = run.manifest["codecs"], run.manifest["utterances"]
     points = sum(len(codec["points"]) for codec in codecs.values())
     minutes = sum(item["seconds"] or 0 for item in utterances) / 60
-    speakers = len({item["speaker"] for item in utterances})
     return (
         f"{len(codecs)} codecs at {points} operating points, {len(utterances)} utterances "
-        f"({minutes:.1f} minutes) by {speakers} speakers."
+        f"({minutes:.1f} minutes) by {_speakers(run)} speakers."
     )
+
+
+def _speakers(run: Run) -> int:
+    return len({item["speaker"] for item in run.manifest["utterances"]})
 
 
 def page_context(run: Run, findings: Findings) -> dict[str, Any]:
@@ -75,6 +82,8 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "codecs": manifest["codecs"],
         "lead": lead(run),
         "utterances": utterances,
+        "speakers": _speakers(run),
+        "declared": findings.declared,
         "terms": findings.terms,
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
