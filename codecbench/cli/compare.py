@@ -56,8 +56,8 @@ def compare(
     _print(table, "json" if as_json else kind)
     if (least := float(smallest_p(int(table["speakers"].min())) * len(table))) > LEVEL:
         note(
-            f"with {table['speakers'].min()} speakers and {len(table)} rows the least p_holm may not come "
-            f"below {least:.2g}; run more speakers, or compare fewer metrics and points"
+            f"p_holm cannot come below {least:.2g} with so few speakers ({table['speakers'].min()}) and so "
+            f"many rows ({len(table)}); run more speakers, or compare fewer metrics and points"
         )
 
 

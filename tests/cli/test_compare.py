@@ -90,4 +90,4 @@ def test_wrong_words_get_one_line(cli, run_folder: Path) -> None:
 
 def test_a_table_that_cannot_find_anything_says_so(cli, run_folder: Path) -> None:
     answer = cli("compare", f"{run_folder}:rvq@7.5", f"{run_folder}:spc@7.5")
-    assert "the least p_holm may not come below" in answer.err
+    assert "p_holm cannot come below" in answer.err
