@@ -57,7 +57,7 @@ def compare(
     if (least := float(smallest_p(int(table["speakers"].min())) * len(table))) > LEVEL:
         note(
             f"with {table['speakers'].min()} speakers and {len(table)} rows the least p_holm may not come "
-            f"below {least:.2g}; run more speakers, or compare fewer metrics and points"
+            f"below {min(least, 1.0):.2g}; run more speakers, or compare fewer metrics and points"
         )
 
 
