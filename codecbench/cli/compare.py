@@ -56,7 +56,7 @@ def compare(
     _print(table, "json" if as_json else kind)
     if (least := float(smallest_p(int(table["speakers"].min())) * len(table))) > LEVEL:
         note(
-            f"p_holm cannot come below {least:.2g} with so few speakers ({table['speakers'].min()}) and so "
+            f"p_holm cannot come below {min(least, 1.0):.2g} with so few speakers ({table['speakers'].min()}) and so "
             f"many rows ({len(table)}); run more speakers, or compare fewer metrics and points"
         )
 
