@@ -31,13 +31,19 @@ _METRIC_NUMBERS = (
     "value_range",
     "higher_is_better",
     "compares_waveforms",
+    "no_reference",
     "sample_rate_hz",
     "version",
     "minimum_seconds",
 )
 
 _DISTRIBUTIONS = {"distributions": "names of installed packages"}
-_CODEC_ATTRIBUTES = {"info": "a CodecInfo", "points": "a tuple of OperatingPoint", **_DISTRIBUTIONS}
+_CODEC_ATTRIBUTES = {
+    "info": "a CodecInfo",
+    "points": "a tuple of OperatingPoint",
+    "batches": "True or False",
+    **_DISTRIBUTIONS,
+}
 _METRIC_ATTRIBUTES = {
     "name": "its name",
     **dict.fromkeys((*_METRIC_TEXTS, "bibtex", *_METRIC_NUMBERS), "see codecbench/metric.py"),
@@ -53,6 +59,7 @@ def codec(made: Any, name: str) -> Codec:
         given = _attributes(made, _CODEC_ATTRIBUTES)
         info = _info(given["info"], name)
         _distributions(given["distributions"])
+        checks.truth(given["batches"], "batches")
         points = _points(given["points"], any_rate=isinstance(made, DecodedFiles))
         if info is not given["info"]:
             _put(made, "info", info)
@@ -222,6 +229,7 @@ def _metric_fields(given: Mapping[str, Any]) -> dict[str, Any]:
         "bibtex": checks.bibtex(given["bibtex"]),
         "higher_is_better": checks.truth(given["higher_is_better"], "higher_is_better"),
         "compares_waveforms": checks.truth(given["compares_waveforms"], "compares_waveforms"),
+        "no_reference": checks.truth(given["no_reference"], "no_reference"),
         "sample_rate_hz": checks.rate(given["sample_rate_hz"], "sample_rate_hz"),
         "value_range": low_high if plain else (low, high),
         "version": checks.count(given["version"], "version"),

@@ -9,8 +9,7 @@ import uuid
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-
-import platformdirs
+from typing import Any
 
 from codecbench.errors import StorageError
 
@@ -20,6 +19,8 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.part")
 
 def user_cache() -> Path:
     """Return the folder for what the suite fetches or compiles once for this user; it may not exist yet."""
+    import platformdirs
+
     return Path(platformdirs.user_cache_dir("codecbench"))
 
 
@@ -46,6 +47,21 @@ def sha256_or_unreadable(path: Path) -> str:
         return sha256(path)
     except OSError:
         return "unreadable"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's table; a byte order mark, which editors on Windows write, is passed over.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is not UTF-8 or not TOML.
+    """
+    import tomllib
+
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from importlib.metadata import EntryPoint, entry_points
+import shutil
+import tempfile
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 import soundfile
 from numpy.typing import NDArray
@@ -18,13 +22,23 @@ ROOT = Path(__file__).resolve().parents[1]
 _OURS = {"codecbench", "codecbench-fakes", "codecbench-hostile"}
 
 
-def _entry_points(**selected: str) -> list[EntryPoint]:
+def _entry_points() -> EntryPoints:
     """Return the project's own entry points: what else is installed here must not change a test."""
-    return [point for point in entry_points(**selected) if point.dist and point.dist.name in _OURS]
+    found = entry_points()
+    every = (point for group in found.groups for point in found.select(group=group))
+    return EntryPoints(point for point in every if point.dist and point.dist.name in _OURS)
 
 
 # Before any test module asks for names.
 registry.entry_points = _entry_points
+
+# What a user has fetched must not change a test, nor a test what the user has.  Compiled code and fonts
+# that were listed only save time, so they stay.
+_USERS = Path(platformdirs.user_cache_dir())
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_USERS / "codecbench" / "numba"))
+os.environ.setdefault("MPLCONFIGDIR", str(_USERS / "matplotlib"))
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="codecbench-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 pytest_plugins = ["made_up_runs", "suite_fixtures", "chromium"]
 

@@ -30,6 +30,7 @@ from codecbench.analysis.verdicts import (
     judge,
 )
 from codecbench.errors import InvalidInput
+from codecbench.files import read_toml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +201,7 @@ def read_margins(path: Path) -> dict[str, float]:
     """Read margins of a TOML file, ``[gate.NAME] margin = NUMBER`` each; raises `InvalidInput`."""
     advice = "write e.g. [gate.pesq-wb] and below it margin = 0.05"
     try:
-        found = tomllib.loads(path.read_text("utf-8"))
+        found = read_toml(path)
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror}); {advice}") from None
     except ValueError as error:

@@ -19,6 +19,7 @@ from codecbench.run.calibrate import estimate
 from codecbench.run.executors import KINDS, check_options
 from codecbench.run.patience import Limits
 from codecbench.run.plan import DEFAULT_METRICS, Plan
+from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import RERUN
 from codecbench.store.layout import RECORDS
 from codecbench.text import printable
@@ -57,7 +58,12 @@ _SHARED = (
         type=click.FloatRange(min=0, min_open=True),
         help="End a worker that takes more memory, in GB, loaded models included.  [default: no limit]",
     ),
-    click.option("--device", default="cpu", show_default=True, help="For neural codecs: cpu, cuda or mps."),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="For neural codecs: cpu, cuda or mps; cuda:0,1: each worker takes one.",
+    ),
     click.option(
         "--rerun",
         type=click.Choice(RERUN),
@@ -72,6 +78,12 @@ _SHARED = (
         help="Keep decoded speech of so many utterances (speaker-balanced), of all, or of none.",
     ),
     click.option(
+        "--recode",
+        default=str(DEFAULT_RECODED),
+        show_default=True,
+        help="Let token codecs code so many again (or all, none): how stable tokens are.",
+    ),
+    click.option(
         "--shard",
         default="",
         metavar="I/N",
@@ -81,7 +93,7 @@ _SHARED = (
         "--plan",
         "plan_only",
         is_flag=True,
-        help="Compute a few cells and print what all would take: hours by codec and metric, disk, N workers.",
+        help="Compute a few cells and print what all would take: time by codec and metric, disk, N workers.",
     ),
     click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds first."),
     click.option("--strict", is_flag=True, help="Exit with 1 if anything was left out or a cell failed."),
@@ -124,7 +136,10 @@ def execute(
     for item in plan.left_out:
         note(str(item))
     if plan_only:
-        planned.show(estimate(plan, out, **planned.without_scheduler(how)), as_json=as_json)
+        with Progress() as progress:
+            watch = Watch(note, progress.begin, progress.advance, progress.slow)
+            found = estimate(plan, out, watch=watch, **planned.without_scheduler(how))
+        planned.show(found, as_json=as_json)
         return 1 if strict and plan.left_out else 0
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     with Progress() as progress:

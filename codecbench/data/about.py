@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from codecbench import registry
 from codecbench.errors import InvalidInput
+from codecbench.files import read_toml
 from codecbench.names import NAME, WHAT_A_NAME_IS
 from codecbench.text import one_line
 
@@ -24,12 +24,12 @@ def told(folder: Path) -> dict[str, str]:
     """
     path = folder / ABOUT
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror}); correct its rights") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InvalidInput(f"{path}: not TOML ({one_line(str(error))}); correct it") from None
     for key, value in values.items():
         if key not in KEYS:

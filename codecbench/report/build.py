@@ -13,16 +13,27 @@ from pathlib import Path
 import pandas as pd
 
 from codecbench.analysis import comparisons, lags
+from codecbench.analysis.judged import against_original
 from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, heard, latex_table, methods, page, parts, pictures, table_formats
+from codecbench.report import (
+    figures,
+    heard,
+    judged,
+    latex_table,
+    methods,
+    page,
+    parts,
+    pictures,
+    table_formats,
+)
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.content import EVERYTHING, Content
-from codecbench.report.context import CAPTIONS, Findings, page_context
+from codecbench.report.context import CAPTIONS, Findings, lead, page_context
 from codecbench.report.one_figure import published_points
 from codecbench.report.payload import payload
 from codecbench.report.selection import RATE, narrow, scores_of, tokens_of, with_columns
@@ -104,6 +115,7 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path], content:
         failures=comparisons.failures(run),
         published=literature,
         heard=tuple(answered(runs)),
+        judged=against_original(run),
     )
 
 
@@ -126,7 +138,7 @@ def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio
         run = without_audio(run)
     frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
     context = page_context(run, findings) | {
-        "figures": _shown_figures(shown, to, assets),
+        "figures": _shown_figures(shown, findings, to, assets),
         "downloads": _downloads(to / "tables", single_file),
         "embedded": single_file,
         "data": embed(payload(run, frames, drawn)),
@@ -154,6 +166,8 @@ def _write_tables(findings: Findings, folder: Path) -> None:
         "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
         "failures": findings.failures,
     }  # fmt: skip
+    if len(findings.judged):
+        frames["judged"] = findings.judged
     for test in findings.heard:
         frames[f"listening-{slug(test.name)}"] = test.result.table
         if len(test.result.pairs):
@@ -171,25 +185,33 @@ def _downloads(folder: Path, embedded: bool) -> Mapping[str, str]:
     }
 
 
-def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[str, str]]:
+def _shown_figures(
+    names: Sequence[str], findings: Findings, to: Path, assets: Assets
+) -> list[dict[str, str]]:
     """Return what the page shows of each figure; the single metrics' charts are left to the live ones."""
     shown = []
     for name in names:
         if name in CAPTIONS:
             path = to / "figures" / f"{name}.{'png' if name in pictures.RASTER else 'svg'}"
             source = assets.write(path.read_bytes(), f"figures/{path.name}")
-            shown.append({"name": name, "src": source, "caption": CAPTIONS[name]})
+            shown.append({"name": name, "src": source, "caption": findings.caption(name)})
     return shown
 
 
 def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
     """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
-    parts = [f"# {table_formats.escape_markdown(findings.title)}"]
-    images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
+    parts = [f"# {table_formats.escape_markdown(findings.title)}", lead(run)]
+    images = [
+        f"![{findings.caption(name)}](figures/{name}.png)\n\n*{findings.caption(name)}*"
+        for name in shown
+        if name in CAPTIONS
+    ]
     parts += [*images[:1], table_formats.markdown(scores_of(findings.table))]
     if tokens := tokens_of(findings.table):
         parts += ["## Tokens", table_formats.markdown(tokens)]
+    parts += ["".join(f"- **{term}**: {meaning}.\n" for term, meaning in findings.terms)]
     parts += [table_formats.markdown(findings.by)] if findings.by is not None else []
+    parts += judged.in_markdown(judged.judged(run, findings.judged, heard=bool(findings.heard)))
     parts += [*images[1:], *heard.markdown(findings.heard)]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"

@@ -10,16 +10,17 @@ from typing import Any
 import pandas as pd
 
 from codecbench.listen.answers import Answered
-from codecbench.report import methods
+from codecbench.report import glossary, methods
 from codecbench.report.agreement_figure import CAUTION
 from codecbench.report.heard import heard
+from codecbench.report.judged import TITLE, judged
 from codecbench.report.selection import scores_of, tokens_of
 from codecbench.report.table import PaperTable, fixed
-from codecbench.report.table_formats import ranks_told
+from codecbench.report.table_formats import has_limits, ranks_told
 from codecbench.store.store import Run
 
 CAPTIONS = {
-    "rate-quality": "Quality over measured bitrate, with 95 % intervals; hollow points are published.",
+    "rate-quality": "Quality over the bitrate",
     "distribution": "Spread over utterances: 5 to 95 %, the middle half, and the median.",
     "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
     "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
@@ -43,6 +44,43 @@ class Findings:
     failures: pd.DataFrame
     published: pd.DataFrame
     heard: tuple[Answered, ...]
+    judged: pd.DataFrame
+
+    @property
+    def terms(self) -> list[tuple[str, str]]:
+        """What the columns of the tables mean."""
+        return glossary.terms(scores_of(self.table), tokens_of(self.table))
+
+    def caption(self, figure: str) -> str:
+        """Return what a figure shows; of the curves also what is drawn besides the points."""
+        if figure != "rate-quality":
+            return CAPTIONS[figure]
+        besides = {
+            ", with 95 % intervals": has_limits(self.table),
+            "; ringed points stand at a declared rate": self.declared,
+            "; hollow points are published figures": len(self.published) > 0,
+        }
+        return CAPTIONS[figure] + "".join(text for text, drawn in besides.items() if drawn) + "."
+
+    @property
+    def declared(self) -> bool:
+        """Whether the rate of any point is what a user says of files decoded elsewhere."""
+        return bool(self.summary["declared_kbps"].notna().any())
+
+
+def lead(run: Run) -> str:
+    """Return what was compared, in one sentence."""
+    codecs, utterances = run.manifest["codecs"], run.manifest["utterances"]
+    points = sum(len(codec["points"]) for codec in codecs.values())
+    minutes = sum(item["seconds"] or 0 for item in utterances) / 60
+    return (
+        f"{len(codecs)} codecs at {points} operating points, {len(utterances)} utterances "
+        f"({minutes:.1f} minutes) by {_speakers(run)} speakers."
+    )
+
+
+def _speakers(run: Run) -> int:
+    return len({item["speaker"] for item in run.manifest["utterances"]})
 
 
 def page_context(run: Run, findings: Findings) -> dict[str, Any]:
@@ -53,11 +91,11 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "title": findings.title,
         "dataset": manifest["dataset"],
         "codecs": manifest["codecs"],
-        "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
+        "lead": lead(run),
         "utterances": utterances,
-        "seconds": sum(item["seconds"] or 0 for item in utterances),
-        "speakers": len({item["speaker"] for item in utterances}),
-        "declared": bool(findings.summary["declared_kbps"].notna().any()),
+        "speakers": _speakers(run),
+        "declared": findings.declared,
+        "terms": findings.terms,
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),
@@ -72,6 +110,8 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "reasons": collections.Counter(findings.failures["reason"]).most_common(6),
         "left_out": manifest["left_out"],
         "heard": heard(findings.heard),
+        "judged": judged(run, findings.judged, heard=bool(findings.heard)),
+        "judged_title": TITLE,
         "methods": methods.paragraphs(run),
         "bibtex": methods.bibtex(run),
         "command": shlex.join(str(word) for word in manifest["command"]),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from codecbench.run.cell import AUDIO, CODEC
+from codecbench.store.records import RECODED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,8 @@ class Costs:
         Of kept reference speech, a second of speech.
     failed : tuple of str
         One line a cell that gave no speech; its cost counts as it was.
+    measured, measured_s : int, float
+        The cells that were computed, and the seconds that took.
     """
 
     cells: Mapping[tuple[str, str], Cost]
@@ -58,11 +61,13 @@ class Costs:
     start_s: float = 0.0
     reference_bytes: float = 0.0
     failed: tuple[str, ...] = ()
+    measured: int = 0
+    measured_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A cell to compute: ``metrics`` are those it lacks; ``keep`` says whether its speech is kept."""
+    """A cell to compute: ``metrics`` are those it lacks; is its speech kept, is it coded again?"""
 
     codec: str
     point: str
@@ -70,6 +75,7 @@ class Piece:
     seconds: float
     metrics: tuple[str, ...]
     keep: bool = False
+    recode: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class Estimate:
         Seconds from start to end by number of workers, a core each.
     failed : tuple of str
         Cells of the calibration that gave no speech.
+    measured, measured_s : int, float
+        Cells of the calibration, and the seconds that they took.
     """
 
     cells: int
@@ -101,6 +109,8 @@ class Estimate:
     record_bytes: float
     wall_s: Mapping[int, float]
     failed: tuple[str, ...] = ()
+    measured: int = 0
+    measured_s: float = 0.0
 
     @property
     def work_s(self) -> float:
@@ -112,7 +122,7 @@ class Estimate:
         import pandas as pd
 
         hours = pd.DataFrame(self.spent_s).T.fillna(0.0).rename_axis("codec") / 3600
-        hours = hours.rename(columns={CODEC: "coding", AUDIO: "keeping"})
+        hours = hours.rename(columns={CODEC: "coding", RECODED: "recoding", AUDIO: "keeping"})
         hours.loc["all"] = hours.sum()
         hours["hours"] = hours.sum(axis=1)
         cells = [*(self.cells_of[codec] for codec in self.spent_s), self.cells]
@@ -121,7 +131,16 @@ class Estimate:
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as JSON has them."""
-        names = ("cells", "stored", "audio_seconds", "work_s", "audio_bytes", "record_bytes")
+        names = (
+            "cells",
+            "stored",
+            "audio_seconds",
+            "work_s",
+            "audio_bytes",
+            "record_bytes",
+            "measured",
+            "measured_s",
+        )
         return {
             **{name: getattr(self, name) for name in names},
             "cells_of": dict(self.cells_of),
@@ -152,11 +171,7 @@ def expect(pieces: Iterable[Piece], costs: Costs, workers: Sequence[int], stored
     for piece in pieces:
         cost = costs.cells[piece.codec, piece.point]
         parts = spent.setdefault(piece.codec, {})
-        own = {
-            what: rate * piece.seconds
-            for what, rate in cost.spent.items()
-            if what in {CODEC, OTHER, *piece.metrics} or (what == AUDIO and piece.keep)
-        }
+        own = {what: rate * piece.seconds for what, rate in cost.spent.items() if what in parts_of(piece)}
         for what, value in own.items():
             parts[what] = parts.get(what, 0.0) + value
         count[piece.codec] = count.get(piece.codec, 0) + 1
@@ -170,8 +185,15 @@ def expect(pieces: Iterable[Piece], costs: Costs, workers: Sequence[int], stored
     audio_bytes += costs.reference_bytes * sum(kept.values())
     walls = {many: _wall_s(many, work_s, longest, count, costs) for many in workers}
     return Estimate(
-        sum(count.values()), stored, seconds, spent, count, audio_bytes, record_bytes, walls, costs.failed
-    )
+        sum(count.values()), stored, seconds, spent, count, audio_bytes, record_bytes, walls, costs.failed,
+        costs.measured, costs.measured_s,
+    )  # fmt: skip
+
+
+def parts_of(piece: Piece) -> set[str]:
+    """Return what is spent on a piece of work, by name."""
+    beside = {AUDIO: piece.keep, RECODED: piece.recode}
+    return {CODEC, OTHER, *piece.metrics, *(what for what, wanted in beside.items() if wanted)}
 
 
 def _wall_s(workers: int, work_s: float, longest_s: float, cells: Mapping[str, int], costs: Costs) -> float:

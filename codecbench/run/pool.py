@@ -42,6 +42,16 @@ class WorkerDied(CodecBenchError):
     """A worker process ended in the middle of a task: a crash, or the system killed it."""
 
 
+class CannotStart(CodecBenchError):
+    """A worker process ended before its first task, as all others will."""
+
+
+def end_in_worker() -> None:
+    """End a process that runs the main script on its way to become a worker: it would begin the run again."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
+
+
 def cores() -> int:
     """Return the cores this process may use: in a container or under ``taskset`` not all there are."""
     if hasattr(os, "sched_getaffinity"):
@@ -63,8 +73,8 @@ class WorkerPool(Executor):
 
     Notes
     -----
-    A future raises `WorkerDied`, `TimedOut` or `OverMemory` besides what its function raised.  Leaving the
-    context with an exception ends the workers at once.
+    A future raises `WorkerDied`, `CannotStart`, `TimedOut` or `OverMemory` besides what its function raised.
+    Leaving the context with an exception ends the workers at once.
     """
 
     def __init__(self, workers: int, limits: Limits | None = None, on_slow: OnSlow = lambda *_: None) -> None:
@@ -72,7 +82,9 @@ class WorkerPool(Executor):
         self.on_slow = on_slow
         self.stop = threading.Event()
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(number,), daemon=True) for number in range(workers)
+        ]
         self._started = False
         self._closed = False
 
@@ -102,7 +114,7 @@ class WorkerPool(Executor):
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.shutdown(wait=True, cancel_futures=kind is not None)
 
-    def _serve(self) -> None:
+    def _serve(self, number: int) -> None:
         block_stop_signals()
         worker: _Worker | None = None
         while (item := self._queue.get()) is not None:
@@ -111,7 +123,7 @@ class WorkerPool(Executor):
                 future.cancel()
             if not future.set_running_or_notify_cancel():
                 continue
-            succeeded, value, worker = self._run(worker, function, arguments)
+            succeeded, value, worker = self._run(number, worker, function, arguments)
             if succeeded:
                 future.set_result(value)
             else:
@@ -120,18 +132,22 @@ class WorkerPool(Executor):
             worker.end()
 
     def _run(
-        self, worker: _Worker | None, function: Callable[..., Any], arguments: tuple[Any, ...]
+        self,
+        number: int,
+        worker: _Worker | None,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
     ) -> tuple[bool, Any, _Worker | None]:
         """Return whether a call succeeded, its result or exception, and the worker for the next one."""
         try:
-            worker = worker or _Worker()
+            worker = worker or _Worker(number)
             return *worker.run(function, arguments, self), worker
         except OverMemory as error:
             if worker is not None and worker.used:
                 # Earlier tasks may have left the memory taken: this one is measured in a process of its own.
-                return self._run(None, function, arguments)
+                return self._run(number, None, function, arguments)
             return False, error, None
-        except (WorkerDied, TimedOut) as error:
+        except (WorkerDied, CannotStart, TimedOut) as error:
             return False, error, None
         except Exception as error:
             return False, error, worker
@@ -141,15 +157,18 @@ class _Worker:
     """One process and the pipe to it."""
 
     _POLL_S = 0.2
+    _END_S = 10.0
+    """Threads of plugins and what they do at exit may go on for so long."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=work, args=(theirs,), daemon=True)
+        self._process: BaseProcess = context.Process(target=work, args=(theirs, number), daemon=True)
         with _one_thread_each():
             self._process.start()
         theirs.close()
         self.used = False
+        self._has_started = False
         # At exit multiprocessing asks its processes to end and waits; ours do not listen.
         atexit.register(self._kill)
 
@@ -160,11 +179,10 @@ class _Worker:
         patience = Patience(arguments, pool.on_slow)
         try:
             self._connection.send((function, arguments))
-            while not wait([self._connection, self._process.sentinel], self._POLL_S):
-                if pool.stop.is_set():
-                    self._process.kill()
-                pool.limits.check(self._process, patience.spent_s())
-            if self._connection.poll():
+            if not self._has_started and self._hears(patience, pool):
+                self._connection.recv()
+                self._has_started = True
+            if self._has_started and self._hears(patience, pool):
                 answer: tuple[bool, Any] = self._connection.recv()
                 self.used = True
                 return answer
@@ -175,12 +193,28 @@ class _Worker:
             raise
         self._process.join(1.0)
         self._kill()
-        raise WorkerDied(f"worker died ({_cause(self._process.exitcode)})")
+        raise self._end_of(self._process.exitcode)
+
+    def _hears(self, patience: Patience, pool: WorkerPool) -> bool:
+        """Wait until the process says something; return False where it has ended."""
+        while not wait([self._connection, self._process.sentinel], self._POLL_S):
+            if pool.stop.is_set():
+                self._process.kill()
+            pool.limits.check(self._process, patience.spent_s())
+        return self._connection.poll()
+
+    def _end_of(self, exitcode: int | None) -> CodecBenchError:
+        if self._has_started or exitcode is None or exitcode < 0:
+            return WorkerDied(f"worker died ({_cause(exitcode)})")
+        return CannotStart(
+            f"worker processes cannot start ({_cause(exitcode)}); they import the main script: call this in "
+            "a file, under if __name__ == '__main__', or with executor='serial' (docs/python.md)"
+        )
 
     def end(self) -> None:
         """Let the process finish: the end of the pipe is its signal."""
         self._connection.close()
-        self._process.join()
+        self._process.join(self._END_S)
         self._kill()
 
     def _kill(self) -> None:

@@ -19,13 +19,18 @@ from typing import Any
 
 import codecbench
 from codecbench import contract, registry, weights
-from codecbench.errors import CodecBenchError, told
+from codecbench.errors import CodecBenchError, StorageError, told
 from codecbench.files import sha256_or_unreadable, write_bytes_atomically
 from codecbench.metric import RESAMPLER
 from codecbench.run.cell import Outcome, Task, compute
+from codecbench.run.devices import check_device
 from codecbench.run.patience import Limits
 from codecbench.run.plan import CELL_VERSION
-from codecbench.run.pool import WorkerPool
+from codecbench.run.pool import CannotStart, WorkerPool
+from codecbench.store.manifest import device_kind
+
+GPU = "GPU"
+"""Dask resource of which a cell on CUDA takes one, from workers that declare it."""
 
 RUNS_KEPT = 2
 """Runs whose processes a worker keeps: a new run gets fresh ones, which try anew what failed to load."""
@@ -53,19 +58,32 @@ class Fitness:
     metrics: tuple[tuple[str, str], ...]
     absent: tuple[str, ...] = ()
     """Metrics that the coordinator lacks too: their scores are missing with the reason, as on one machine."""
+    device: str = "cpu"
+    """What each worker must have, as ``--device`` has it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a worker showed: why it cannot take part, "" if it can, and how many `GPU` it declares."""
+
+    reason: str
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
 class Reply:
     """What came of a task: an outcome with kept files by name below the run's folder, or an error.
 
-    ``blind`` says that the worker does not see the reference; the task must come with it.
+    ``blind`` says that the worker does not see the reference; the task must come with it.  ``unfit`` says why
+    the worker at ``address`` can compute no cell, such as a full disk: that is no fault of the cell.
     """
 
     outcome: Outcome | None = None
     files: tuple[tuple[str, bytes], ...] = ()
     error: CodecBenchError | None = None
     blind: bool = False
+    unfit: str = ""
+    address: str = ""
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -73,25 +91,36 @@ def versions() -> tuple[tuple[str, str], ...]:
     return (("codecbench", codecbench.__version__), ("cells", str(CELL_VERSION)), ("resampler", RESAMPLER))
 
 
-def examine(setting: Setting, needed: Fitness, threads: int) -> str:
-    """Return why this worker cannot take part; empty if it can."""
+def examine(setting: Setting, needed: Fitness, threads: int) -> Found:
+    """Return whether this worker can take part."""
+    from distributed import get_worker
+
     try:
         reason: str = _pool(setting, threads).submit(_unfit, setting, needed).result()
     except CodecBenchError as error:
-        return told(error)
-    return reason
+        return Found(told(error))
+    gpus = get_worker().state.total_resources.get(GPU, 0) if device_kind(needed.device) == "cuda" else 0
+    return Found(reason, int(gpus))
 
 
 def compute_there(setting: Setting, task: Task, reference: bytes | None, threads: int) -> Reply:
     """Compute one cell in a process of this worker; ``reference`` is the file's content where it is sent."""
     from distributed import get_worker
 
+    worker = get_worker()
+    try:
+        return _compute_in(Path(worker.local_directory), setting, task, reference, threads)
+    except (StorageError, CannotStart, OSError) as error:
+        return Reply(unfit=told(error), address=worker.address)
+
+
+def _compute_in(local: Path, setting: Setting, task: Task, reference: bytes | None, threads: int) -> Reply:
     utterance = task.cell.utterance
     if sha256_or_unreadable(utterance.path) != task.cell.digest:
         if reference is None:
             return Reply(blind=True)
         name = f"codecbench-{task.cell.digest[:32]}{utterance.path.suffix}"
-        copy = Path(get_worker().local_directory) / name
+        copy = local / name
         if not copy.exists():
             write_bytes_atomically(copy, reference)
         task = replace(task, cell=replace(task.cell, utterance=replace(utterance, path=copy)))
@@ -100,6 +129,8 @@ def compute_there(setting: Setting, task: Task, reference: bytes | None, threads
         try:
             mine = task if task.out is None else replace(task, out=out)
             outcome: Outcome = _pool(setting, threads).submit(_settled, setting, compute, (mine,)).result()
+        except (StorageError, CannotStart):
+            raise
         except CodecBenchError as error:
             return Reply(error=error)
         files = tuple(
@@ -147,6 +178,7 @@ def _lack(needed: Fitness) -> str:
         if theirs != here:
             return f"{name} is {here} there and {theirs} here"
     try:
+        check_device(needed.device)
         for spec, signature in needed.codecs:
             codec = registry.codec(spec)
             contract.check_here(codec)

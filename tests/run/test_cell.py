@@ -15,15 +15,15 @@ import pytest
 import soundfile
 
 from codecbench import registry
-from codecbench.codec import Coded, OperatingPoint
 from codecbench.data.folders import load_dataset
 from codecbench.errors import StorageError, Unscorable
 from codecbench.metric import NOT_RECIPE, Metric
-from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
+from codecbench.run.coding import timed
 from codecbench.run.plan import make_plan
 from codecbench.store.layout import audio_path
-from codecbench.store.records import decode_codes, flat, without_timings
+from codecbench.store.frame import frame
+from codecbench.store.records import decode_codes, without_timings
 
 
 @pytest.fixture
@@ -120,8 +120,8 @@ def test_a_codec_is_opened_once_and_warmed_up(outcomes) -> None:
     codec.opened = codec.encoded = 0
     outcomes("fake@64+32")
     assert codec.opened == 1
-    # Two points of five utterances, each twice (for the stability of tokens), and once to warm up.
-    assert codec.encoded == 21
+    # Two points of five utterances, and once to warm up.
+    assert codec.encoded == 11
 
 
 def test_another_version_in_the_worker_is_refused(folder: Path, fakes: Path) -> None:
@@ -158,6 +158,15 @@ def test_an_unreadable_reference_is_a_failure_with_its_reason(outcomes, folder: 
     record = outcomes("fake@64")["quiet-0"].record
     assert record["status"] == "failed"
     assert "quiet-0.wav: not readable audio" in record["error"]
+
+
+def test_a_reference_that_changes_after_planning_is_a_failure(folder: Path, fakes: Path) -> None:
+    plan = make_plan(load_dataset(str(folder)), "fake@64", ["fake-snr"])
+    cells = list(plan)
+    paths = [cell.utterance.path for cell in cells[:2]]
+    paths[0].write_bytes(paths[1].read_bytes())
+    record = compute(Task(cells[0], plan.metrics)).record
+    assert record["status"] == "failed" and f"{paths[0]}: has changed since the run began" in record["error"]
 
 
 def test_speech_is_kept_before_the_record(outcomes, tmp_path: Path) -> None:
@@ -225,10 +234,10 @@ def test_debugging_shows_the_traceback(outcomes, monkeypatch, capsys) -> None:
 )
 def test_devices_are_synchronised(monkeypatch, device, present, times) -> None:
     calls = []
-    accelerator = SimpleNamespace(is_available=lambda: present, synchronize=lambda: calls.append(device))
+    accelerator = SimpleNamespace(is_available=lambda: present, synchronize=calls.append)
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
-    assert cells._timed(device, lambda: 7)[0] == 7
-    assert len(calls) == times
+    assert timed(device, lambda: 7)[0] == 7
+    assert calls == [device] * times
 
 
 @dataclass(frozen=True)
@@ -261,7 +270,7 @@ def test_a_rate_keeps_what_it_is_a_share_of(folder: Path, fakes: Path, of, weigh
     assert record.get("weights") == weights
     assert record["scores"] == {"rate": None if why else 3.0 / of}
     assert why is None or why in record["reasons"]["rate"]
-    row = flat(record, ["rate"])
+    (row,) = frame([record], {"codecs": {}, "metrics": ["rate"], "utterances": []}).to_dict("records")
     assert row["weight:rate"] == (weights or {}).get("rate", 1.0)
 
 
@@ -304,37 +313,3 @@ def test_a_metric_that_becomes_another_costs_its_score(folder: Path, fakes: Path
     record = compute(Task(cell, (Spoken(renamed="yes"),))).record
     assert record["scores"] == {"spoken": None}
     assert record["reasons"] == {"spoken": "knowing() of spoken gave Rate, not the same metric"}
-
-
-class Recoder:
-    """Gives these tokens for whatever it is to code, or fails."""
-
-    def __init__(self, codes) -> None:
-        self.codes = codes
-
-    def encode(self, wave, point) -> Coded:
-        if self.codes is None:
-            raise RuntimeError("too loud")
-        return Coded(b"1", wave.size, codes=np.asarray(self.codes))
-
-
-@pytest.mark.parametrize(
-    ("again", "share"),
-    [
-        ([[1, 2, 3], [4, 5, 6]], 1.0),
-        ([[1, 2, 0], [4, 0, 6]], 4 / 6),
-        ([[1, 2], [4, 5]], 4 / 6),  # what is missing is not equal
-        ([[1, 2, 3, 4], [4, 5, 6, 7]], 6 / 8),
-        (None, None),
-    ],
-)
-def test_stability_is_the_share_of_tokens_that_a_second_coding_leaves(again, share) -> None:
-    codes = np.array([[1, 2, 3], [4, 5, 6]])
-    point = OperatingPoint("1", 1.0)
-    found = cells._recoded_equal(Recoder(again), codes, np.zeros(64_000, np.float32), point)
-    assert found == share
-
-
-def test_records_of_tokens_keep_their_stability(outcomes) -> None:
-    assert outcomes("fake@32")["quiet-0"].record["recoded_equal"] == 1.0
-    assert outcomes("pcm")["quiet-0"].record["recoded_equal"] is None
