@@ -21,8 +21,8 @@ from codecbench.metric import NOT_RECIPE, Metric
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.coding import timed
 from codecbench.run.plan import make_plan
-from codecbench.store.layout import audio_path
 from codecbench.store.frame import frame
+from codecbench.store.layout import audio_path
 from codecbench.store.records import decode_codes, without_timings
 
 
