@@ -120,7 +120,8 @@ def _codecs_page() -> str:
     def row(name: str, codec: Any) -> tuple[str, ...]:
         info = codec.info
         licences = ", ".join(dict.fromkeys(filter(None, (info.licence, info.weights_licence))))
-        delay = "" if info.algorithmic_delay_ms is None else f"{info.algorithmic_delay_ms:g}"
+        late = [codec.delay_ms(point) for point in codec.points if point.default]
+        delay = " to ".join(f"{ms:g}" for ms in sorted({min(late), max(late)})) if None not in late else ""
         default = " ".join(point.name for point in codec.points if point.default)
         others = " ".join(point.name for point in codec.points if not point.default)
         source = f"[{info.citation or info.url}]({info.url})" if info.url else info.citation

@@ -175,13 +175,39 @@ def chance(p: float) -> str:
     return "1" if p >= 0.995 else short(p + 1e-9, 3 if p < 0.0095 else 2)
 
 
+def kept(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in docs/measured."""
+    with (ROOT / "docs" / "measured" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_of_results_is_the_kept_one() -> None:
+    """docs/measured/spc-test.csv is the summary.csv of a report of these codecs and metrics."""
+    digits = {"stoi": 3, "pesq-wb": 2, "visqol": 2, "mcd": 2}
+    measured = {(row["codec"], row["point"]): row for row in kept("spc-test.csv")}
+    assert {row["n"] for row in measured.values()} == {"35"}
+    shown = rows(read(CARD), "| kbit/s | STOI")
+    for codec, rate, *cells in shown:
+        row = measured[codec.strip("`"), rate]
+        for (metric, places), cell in zip(digits.items(), cells, strict=True):
+            mean, low, high = (short(float(row[f"{metric}{part}"]), places) for part in ("", "_low", "_high"))
+            assert cell == f"{mean} [{low}, {high}]", (codec, rate, metric)
+    assert len(shown) == len(measured)
+
+
+@pytest.mark.parametrize(("metric", "words"), [("stoi", "STOI"), ("pesq-wb", "PESQ-WB"), ("mcd", "MCD")])
+def test_bd_rates_are_the_kept_ones(metric: str, words: str) -> None:
+    (row,) = (row for row in kept("spc-test-bd.csv") if row["metric"] == metric)
+    rate, low, high = (float(row[name]) for name in ("rate", "rate_low", "rate_high"))
+    assert f"{rate:.1f} % [{low:.1f}, {high:.1f}] at equal {words}" in flat(read(CARD))
+
+
 DIGITS = {"stoi": 4, "pesq-wb": 2, "mcd": 2, "dnsmos": 2, "visqol": 2}
 
 
 def test_the_table_of_the_synthesis_is_the_kept_comparison() -> None:
     """docs/measured/spc-synthesis.csv is what `codecbench compare --format csv` gave of each pair."""
-    with (ROOT / "docs" / "measured" / "spc-synthesis.csv").open(newline="") as file:
-        kept = {(row["b"], row["metric"]): row for row in csv.DictReader(file)}
+    table = {(row["b"], row["metric"]): row for row in kept("spc-synthesis.csv")}
     named = {
         "adversarial stage": "adversarial", "vocoder, no consistency": "vocoder",
         "8 steps": "steps-8", "128 steps": "steps-128",
@@ -191,20 +217,20 @@ def test_the_table_of_the_synthesis_is_the_kept_comparison() -> None:
     for _, what, rate, *cells in rows(page[page.index("## The adversarial stage") :], "# | |"):
         for (metric, digits), cell in zip(DIGITS.items(), cells, strict=True):
             if what == "shipped":
-                row = kept[f"adversarial@{rate}", metric]
+                row = table[f"adversarial@{rate}", metric]
                 assert cell == short(float(row["mean_a"]), digits), (what, rate, metric)
                 continue
-            row = kept[f"{named[what]}@{rate}", metric]
+            row = table[f"{named[what]}@{rate}", metric]
             seen.add((row["b"], metric))
             low, high = (short(float(row[name]), digits) for name in ("low", "high"))
             gain = short(float(row["difference"]), digits, "+")
             assert cell == f"{gain} [{low}, {high}], {chance(float(row['p_holm']))}", (what, rate, metric)
-    assert seen == kept.keys()
+    assert seen == table.keys()
 
 
 def test_the_sentences_below_that_table_are_of_its_data() -> None:
     assert "no significant difference in any of ten comparisons" in flat(read(EXPERIMENTS))
-    with (ROOT / "docs" / "measured" / "spc-synthesis.csv").open(newline="") as file:
-        tried = [float(row["p_holm"]) for row in csv.DictReader(file) if row["b"].startswith("adversarial")]
+    compared = kept("spc-synthesis.csv")
+    tried = [float(row["p_holm"]) for row in compared if row["b"].startswith("adversarial")]
     assert len(tried) == 10
     assert min(tried) > 0.05
