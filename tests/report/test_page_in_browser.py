@@ -227,6 +227,23 @@ def test_printed_tables_keep_their_heads(browser: Any, page_path: Path) -> None:
     page.close()
 
 
+def test_a_dark_page_prints_light(browser: Any, page_path: Path) -> None:
+    strokes = "[...document.querySelectorAll('.chart polyline')].map(one => one.getAttribute('stroke'))"
+    looks = f"[getComputedStyle(document.body).backgroundColor, ...{strokes}]"
+    seen = {}
+    for theme in ("light", "dark"):
+        page = browser.new_page(viewport={"width": 1400, "height": 900}, color_scheme=theme)
+        page.goto(page_path.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        seen[theme] = page.evaluate(looks)
+        page.emulate_media(media="print", color_scheme=theme)
+        page.wait_for_timeout(300)
+        seen[f"{theme} on paper"] = page.evaluate(looks)
+        page.close()
+    assert seen["dark"] != seen["light"]
+    assert seen["dark on paper"] == seen["light on paper"] == seen["light"]
+
+
 def test_themes_differ_and_controls_have_names(watched: Watched) -> None:
     page = watched.page
     grounds = []

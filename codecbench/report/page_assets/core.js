@@ -65,7 +65,11 @@ function interval(low, high, digits) {
   return low === null || high === null ? "" : `[${printed(low, digits)}, ${printed(high, digits)}]`;
 }
 
+/* Paper is light, whatever the screen: page.css keeps its dark colours to screens. */
+const PAPER = matchMedia("print");
+
 function isDark() {
+  if (PAPER.matches) return false;
   const theme = document.documentElement.dataset.theme;
   return theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
 }
