@@ -10,7 +10,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecbench.analysis.runs import scored, without_truth
 from codecbench.store.store import Run
@@ -86,20 +85,19 @@ def _better(run: Run, metric: str) -> bool:
 
 def _rank_correlations(table: pd.DataFrame, metrics: list[str]) -> dict[tuple[str, str], float]:
     """Return Spearman's rho of every two metrics over the rows that have both; NaN where not defined."""
-    from scipy.stats import rankdata
+    import pandas as pd
 
     values = {metric: table[metric].to_numpy(dtype=np.float64) for metric in metrics}
     known = {metric: np.isfinite(column) for metric, column in values.items()}
 
     @cache
-    def ranks(metric: str, mask: bytes) -> NDArray[np.float64]:
-        kept: NDArray[np.float64] = rankdata(values[metric][np.frombuffer(mask, dtype=np.bool_)])
-        return kept
+    def ranks(metric: str, mask: bytes) -> pd.Series[float]:
+        return pd.Series(values[metric][np.frombuffer(mask, dtype=np.bool_)]).rank()
 
     found = {}
     for one, other in itertools.combinations(metrics, 2):
         mask = (known[one] & known[other]).tobytes()
-        pair = ranks(one, mask), ranks(other, mask)
-        defined = pair[0].size >= FEWEST and all(np.ptp(rank) > 0 for rank in pair)
-        found[one, other] = float(np.corrcoef(*pair)[0, 1]) if defined else np.nan
+        a, b = ranks(one, mask), ranks(other, mask)
+        defined = len(a) >= FEWEST and a.min() < a.max() and b.min() < b.max()
+        found[one, other] = float(a.corr(b)) if defined else np.nan
     return found
