@@ -6,7 +6,7 @@ of the command line, the self-test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from codecbench import returned
@@ -58,6 +58,30 @@ def decode(codec: Codec, coded: Coded, point: OperatingPoint, timed: Timed = unt
     with guarded():
         given, seconds = timed(lambda: codec.decode(received, point))
     return returned.wave(given, coded.length), seconds
+
+
+def encode_batch(
+    codec: Codec, waves: Sequence[Wave], point: OperatingPoint, timed: Timed = untimed
+) -> tuple[list[Coded], float]:
+    """Code utterances at once; return what came of each, and the seconds all took; see `encode`."""
+    lent = [returned.lend(wave) for wave in waves]
+    with guarded():
+        given, seconds = timed(lambda: codec.encode_batch(lent, point))
+    for mine, wave in zip(lent, waves, strict=True):
+        returned.check_unchanged(mine, wave, "the encoder")
+    each = returned.several(given, len(waves), "encode_batch")
+    return [returned.coded(one, wave.size) for one, wave in zip(each, waves, strict=True)], seconds
+
+
+def decode_batch(
+    codec: Codec, coded: Sequence[Coded], point: OperatingPoint, timed: Timed = untimed
+) -> tuple[list[Wave], float]:
+    """Decode utterances at once; return the wave of each, and the seconds all took; see `decode`."""
+    received = [Coded(it.payload, it.length, it.container_bytes, it.packet_bytes) for it in coded]
+    with guarded():
+        given, seconds = timed(lambda: codec.decode_batch(received, point))
+    each = returned.several(given, len(coded), "decode_batch")
+    return [returned.wave(one, it.length) for one, it in zip(each, coded, strict=True)], seconds
 
 
 def score(metric: Metric, ref: Wave, deg: Wave) -> float:

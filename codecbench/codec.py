@@ -8,7 +8,7 @@ bitrate.  Resampling, alignment, timing and scoring belong to the runner.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -134,6 +134,8 @@ class Codec(ABC):
     info: CodecInfo
     points: tuple[OperatingPoint, ...]
     distributions: tuple[str, ...] = ()
+    batches: bool = False
+    """Whether `encode_batch` and `decode_batch` are quicker than one by one; what comes out is the same."""
 
     def check(self) -> None:
         """Return quietly if the codec can run on this machine, within two seconds and without the network.
@@ -189,6 +191,17 @@ class Codec(ABC):
                 return point
         known = ", ".join(point.name for point in self.points)
         raise InvalidInput(f"codec {self.info.name!r} has no operating point {name!r}; it has: {known}")
+
+    def encode_batch(self, waves: Sequence[Wave], point: OperatingPoint) -> Sequence[Coded]:
+        """Code utterances of like length at once, each float32 [T]; asked for where `batches` is true.
+
+        The bytes are those of `encode`: a wave that is filled up to the longest is cut back.
+        """
+        return [self.encode(wave, point) for wave in waves]
+
+    def decode_batch(self, coded: Sequence[Coded], point: OperatingPoint) -> Sequence[Wave]:
+        """Decode utterances of like length at once; samples differ from `decode`'s by 1e-5 at most."""
+        return [self.decode(each, point) for each in coded]
 
     @abstractmethod
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:

@@ -37,7 +37,12 @@ _METRIC_NUMBERS = (
 )
 
 _DISTRIBUTIONS = {"distributions": "names of installed packages"}
-_CODEC_ATTRIBUTES = {"info": "a CodecInfo", "points": "a tuple of OperatingPoint", **_DISTRIBUTIONS}
+_CODEC_ATTRIBUTES = {
+    "info": "a CodecInfo",
+    "points": "a tuple of OperatingPoint",
+    "batches": "True or False",
+    **_DISTRIBUTIONS,
+}
 _METRIC_ATTRIBUTES = {
     "name": "its name",
     **dict.fromkeys((*_METRIC_TEXTS, "bibtex", *_METRIC_NUMBERS), "see codecbench/metric.py"),
@@ -53,6 +58,7 @@ def codec(made: Any, name: str) -> Codec:
         given = _attributes(made, _CODEC_ATTRIBUTES)
         info = _info(given["info"], name)
         _distributions(given["distributions"])
+        checks.truth(given["batches"], "batches")
         points = _points(given["points"], any_rate=isinstance(made, DecodedFiles))
         if info is not given["info"]:
             _put(made, "info", info)

@@ -73,6 +73,13 @@ def wave(value: Any, length: int) -> Wave:
     return plain
 
 
+def several(value: Any, many: int, what: str) -> Sequence[Any]:
+    """Return what a codec gave for so many utterances, an object each."""
+    if not isinstance(value, list | tuple) or len(value) != many:
+        raise BadReturn(f"{what} gave {kind(value)}, not a list of {many}")
+    return value
+
+
 def score(value: Any, name: str) -> float:
     """Return a metric's score as a float; raise `Unscorable` where it is not finite."""
     found = number(value)

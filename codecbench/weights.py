@@ -1,8 +1,8 @@
 """Model weights that are not in the repository: where they are looked for, downloaded to, and verified.
 
-A codec package declares a `WeightsSource` as its codec's attribute ``weights``.  Files are looked
-for in ``$CODECBENCH_WEIGHTS/<codec>/``, then in the user's cache; `fetch` puts them into the cache, pinned by
-hash, each whole or not at all.  Nothing is downloaded unless asked for.
+A codec or a metric declares a `WeightsSource` as the attribute ``weights`` of what is registered.  Files are
+looked for in ``$CODECBENCH_WEIGHTS/<name>/``, then in the user's cache; `fetch` puts them into the cache,
+pinned by hash, each whole or not at all.  Nothing is downloaded unless asked for.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codecbench import registry
-from codecbench.errors import CodecBenchError, InvalidInput, Unavailable
-from codecbench.files import sha256, sha256_or_unreadable, user_cache
+from codecbench.errors import CodecBenchError, InvalidInput, Unavailable, WrongUsage
+from codecbench.files import sha256, sha256_or_unreadable, sha256_remembered, user_cache
 
 if TYPE_CHECKING:
     from codecbench.transfer import Progress
@@ -34,13 +34,14 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """The files of one codec by name, their licence, and the page they come from.
+    """The files of one codec, or of a model that metrics share: licence, and the page they come from.
 
-    A source whose files come through a client of their own, or may lie elsewhere, gives a ``finder``, a
-    ``fetcher`` and a ``verifier``, which return the folder as `find`, `fetch` and `verify` do.
+    ``name`` is the codec's own, and of a model one that no codec has.  A source whose files come through a
+    client of their own, or may lie elsewhere, gives a ``finder``, a ``fetcher`` and a ``verifier``, which
+    return the folder as `find`, `fetch` and `verify` do.
     """
 
-    codec: str
+    name: str
     files: Mapping[str, WeightsFile]
     licence: str
     homepage: str
@@ -55,45 +56,61 @@ class WeightsSource:
 
 
 def list_sources() -> list[WeightsSource]:
-    """Return what the registered codecs declare, sorted by codec."""
-    sources = (_declared(name) for name in registry.names(registry.CODECS))
-    return [source for source in sources if source is not None]
+    """Return what the registered codecs declare, sorted by codec, then what metrics do."""
+    found: dict[str, WeightsSource] = {}
+    for group in (registry.CODECS, registry.METRICS):
+        for name in registry.names(group):
+            if (item := declared(group, name)) is not None:
+                found.setdefault(item.name, item)
+    return list(found.values())
 
 
-def source(codec: str) -> WeightsSource:
-    """Return what a codec declares.
+def source(name: str) -> WeightsSource:
+    """Return what a codec declares, or the model of a name that metrics declare.
 
     Raises
     ------
     InvalidInput
-        If the codec is unknown or needs no files; the message lists those that do.
+        If the name is unknown or the codec needs no files; the message lists those that do.
     """
-    registry.load(registry.CODECS, codec)
-    declared = _declared(codec)
-    if declared is None:
-        known = ", ".join(item.codec for item in list_sources())
-        raise InvalidInput(f"codec {codec!r} has no model files to fetch; these have: {known}")
-    return declared
+    sources = {item.name: item for item in list_sources()}
+    if name in sources:
+        return sources[name]
+    known = ", ".join(sources)
+    if name in registry.names(registry.CODECS):
+        registry.load(registry.CODECS, name)  # says why, where it is one that cannot be imported
+        raise InvalidInput(f"codec {name!r} has no model files to fetch; these have: {known}")
+    raise WrongUsage(registry.unknown("codec or model", name, sources))
 
 
-def folders(codec: str) -> list[Path]:
-    """Return where a codec's files are looked for, first to last."""
+def declared(group: str, name: str) -> WeightsSource | None:
+    """Return the files that a codec or a metric needs beside what is installed, None if none."""
+    try:
+        found = getattr(registry.load(group, name), "weights", None)
+    except Unavailable:
+        # A plugin that cannot be imported must not hide the files of the others.
+        return None
+    return found if isinstance(found, WeightsSource) else None
+
+
+def folders(name: str) -> list[Path]:
+    """Return where a source's files are looked for, first to last."""
     chosen = os.environ.get(VARIABLE)
-    return [*([Path(chosen).expanduser() / codec] if chosen else []), cache_folder(codec)]
+    return [*([Path(chosen).expanduser() / name] if chosen else []), cache_folder(name)]
 
 
-def cache_folder(codec: str) -> Path:
-    """Return where `fetch` puts a codec's files."""
-    return user_cache() / "weights" / codec
+def cache_folder(name: str) -> Path:
+    """Return where `fetch` puts a source's files."""
+    return user_cache() / "weights" / name
 
 
-def find(codec: str, files: Iterable[str]) -> Path:
+def find(name: str, files: Iterable[str]) -> Path:
     """Return the first folder that has all the files; their contents are not looked at.
 
     Parameters
     ----------
-    codec : str
-        Registered name, which is also the folder's.
+    name : str
+        The source's name, which is also the folder's.
     files : iterable of str
         File names, relative to the folder.
 
@@ -103,41 +120,41 @@ def find(codec: str, files: Iterable[str]) -> Path:
         If no folder has them all.
     """
     needed = list(files)
-    looked = folders(codec)
+    looked = folders(name)
     for folder in looked:
-        if all((folder / name).is_file() for name in needed):
+        if all((folder / file).is_file() for file in needed):
             return folder
     places = " or ".join(str(folder) for folder in looked)
     raise Unavailable(
         f"model files not found in {places}",
-        f"run: codecbench weights fetch {codec}, or set {VARIABLE} to the folder that holds {codec}/",
+        f"run: codecbench weights fetch {name}, or set {VARIABLE} to the folder that holds {name}/",
     )
 
 
-def locate(declared: WeightsSource) -> Path:
+def locate(asked: WeightsSource) -> Path:
     """Return the folder that has a source's files, or raise `Unavailable`; see `find`."""
-    if declared.finder is not None:
-        return declared.finder()
-    return find(declared.codec, declared.files)
+    if asked.finder is not None:
+        return asked.finder()
+    return find(asked.name, asked.files)
 
 
-def verify(codec: str) -> Path:
-    """Find a codec's files, compare them with their pinned hashes and return their folder.
+def verify(name: str) -> Path:
+    """Find a source's files, compare them with their pinned hashes and return their folder.
 
     Raises
     ------
     Unavailable
         If files are missing.
     InvalidInput
-        If the codec has none, or a file differs.
+        If there is no such source, or a file differs.
     """
-    declared = source(codec)
-    if declared.verifier is not None:
-        return declared.verifier()
-    return verify_files(declared, locate(declared))
+    asked = source(name)
+    if asked.verifier is not None:
+        return asked.verifier()
+    return verify_files(asked, locate(asked))
 
 
-def verify_files(declared: WeightsSource, folder: Path) -> Path:
+def verify_files(asked: WeightsSource, folder: Path) -> Path:
     """Compare the files in a folder with their pinned hashes; return the folder.
 
     Raises
@@ -145,37 +162,37 @@ def verify_files(declared: WeightsSource, folder: Path) -> Path:
     InvalidInput
         If a file differs or cannot be read.
     """
-    for name, file in declared.files.items():
+    for name, file in asked.files.items():
         path = folder / name
         try:
-            digest = sha256(path)
+            digest = sha256_remembered(path)
         except OSError as error:
             raise InvalidInput(f"{path}: cannot be read ({error.strerror}); fetch it again") from None
         if digest != file.sha256:
             raise InvalidInput(
                 f"{path}: sha256 {digest[:12]}… is not the pinned {file.sha256[:12]}…; "
-                f"delete it and run: codecbench weights fetch {declared.codec}"
+                f"delete it and run: codecbench weights fetch {asked.name}"
             )
     return folder
 
 
-def fetch(codec: str, progress: Progress | None = None) -> Path:
-    """Download what is missing of a codec's files into the user's cache and return that folder.
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """Download what is missing of a source's files into the user's cache and return that folder.
 
     A file that is there and has the pinned hash is kept.  An interrupted download is tried again, and
     continues where it stopped: in this call, or in the next one.
 
     Parameters
     ----------
-    codec : str
-        Registered name.
+    name : str
+        A codec's name, or a model's.
     progress : callable, optional
         Told of each piece that arrives.
 
     Raises
     ------
     InvalidInput
-        If the codec has no files to fetch.
+        If there are no files of that name to fetch.
     CodecBenchError
         If a download fails, in one line with the reason.
     """
@@ -183,20 +200,20 @@ def fetch(codec: str, progress: Progress | None = None) -> Path:
 
     from codecbench.transfer import Refused
 
-    declared = source(codec)
-    if declared.fetcher is not None:
-        return declared.fetcher(progress)
-    folder = cache_folder(declared.codec)
-    for name, file in declared.files.items():
+    asked = source(name)
+    if asked.fetcher is not None:
+        return asked.fetcher(progress)
+    folder = cache_folder(asked.name)
+    for item, file in asked.files.items():
         try:
-            _bring(file, folder / name, progress)
+            _bring(file, folder / item, progress)
         except Refused as error:
             raise CodecBenchError(
-                f"{file.url}: download failed: {error}; report it, or put {name} into {folder}"
+                f"{file.url}: download failed: {error}; report it, or put {item} into {folder}"
             ) from None
         except requests.RequestException as error:
             raise CodecBenchError(
-                f"{file.url}: download failed ({_reason(error)}); try again, or put {name} into {folder}"
+                f"{file.url}: download failed ({_reason(error)}); try again, or put {item} into {folder}"
             ) from None
         except OSError as error:
             raise CodecBenchError(
@@ -225,15 +242,6 @@ def _bring(file: WeightsFile, path: Path, progress: Progress | None) -> None:
             "the file upstream has changed, report it"
         )
     part.replace(path)
-
-
-def _declared(name: str) -> WeightsSource | None:
-    try:
-        declared = getattr(registry.load(registry.CODECS, name), "weights", None)
-    except Unavailable:
-        # A plugin that cannot be imported must not hide the files of the others.
-        return None
-    return declared if isinstance(declared, WeightsSource) else None
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
-Of docs/regression.md it writes the table of the worked example alone.
+Of docs/regression.md and of model cards it writes tables of measured figures alone.
 
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
@@ -9,9 +9,8 @@ differ.  Nothing on a page depends on the machine: what can run here is what ``c
 from __future__ import annotations
 
 import csv
-import math
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -20,25 +19,13 @@ import click
 
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli
-from codecbench.errors import CodecBenchError, Unavailable
-from codecbench.report.table import arrow
-from codecbench.report.table_formats import heading
+from docs_of_metrics import judges_page, metrics_page
+from docs_rows import NOTE, rows
+from spliced import CARDS, ROOT, card, splice, table
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs"
-NOTES = Path(__file__).parent / "metrics_notes.md"
-"""What is said of the numbers below the table of metrics."""
+FOLDER = ROOT / "docs"
 GATE_EXAMPLE = FOLDER / "measured" / "gate-example.csv"
 """What scripts/gate_example.py found."""
-MARKS = ("<!-- Written by `make docs` from measured/gate-example.csv: -->\n", "<!-- end -->\n")
-MEASURED = FOLDER / "measured" / "judges.csv"
-JUDGED = FOLDER / "measured" / "judged-codecs.csv"
-JUDGES_NOTES = Path(__file__).parent / "judges_notes.md"
-"""What is said above the table of codecs."""
-JUDGES = (
-    "dwer", "dcer", "dnsmos", "dnsmos-sig", "dnsmos-bak", "plcmos", "speaker-similarity", "f0-rmse",
-    "f0-voicing", "bandwidth", "loudness-change", "stoi", "pesq-wb", "mcd", "visqol",
-)  # fmt: skip
-NOTE = "<!-- Written by `make docs` from the code; do not edit. -->\n"
 WIDTH = 96
 
 
@@ -50,7 +37,7 @@ def check_installed() -> None:
     ClickException
         If an entry point of ``pyproject.toml`` is not installed.
     """
-    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for group, named in project["entry-points"].items():
         if missing := named.keys() - entry_points(group=group).names:
             raise click.ClickException(
@@ -60,18 +47,19 @@ def check_installed() -> None:
 
 
 def pages() -> Mapping[str, str]:
-    """Return the text of every generated page by file name."""
+    """Return the text of every generated page by its path."""
     return {
-        "cli.md": _cli_page(),
-        "codecs.md": _codecs_page(),
-        "metrics.md": _metrics_page(),
-        "data.md": _data_page(),
-        "judges.md": _judges_page(),
-        "regression.md": _regression_page(),
+        "docs/cli.md": _cli_page(),
+        "docs/codecs.md": _codecs_page(),
+        "docs/metrics.md": metrics_page(),
+        "docs/data.md": _data_page(),
+        "docs/judges.md": judges_page(),
+        "docs/regression.md": _regression_page(),
+        **{f"codecs/{name}/README.md": card(name) for name in CARDS},
     }
 
 
-def outdated(folder: Path = FOLDER) -> list[str]:
+def outdated(folder: Path = ROOT) -> list[str]:
     """Return the names of pages that are missing or differ from the code."""
     return [name for name, text in pages().items() if not _same(folder / name, text)]
 
@@ -83,11 +71,10 @@ def main(check: bool) -> None:
     check_installed()
     stale = outdated()
     if check and stale:
-        raise click.ClickException(f"outdated: {', '.join(f'docs/{name}' for name in stale)}; run: make docs")
-    FOLDER.mkdir(exist_ok=True)
+        raise click.ClickException(f"outdated: {', '.join(stale)}; run: make docs")
     for name in stale:
-        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
-        click.echo(f"wrote docs/{name}")
+        (ROOT / name).write_text(pages()[name], encoding="utf-8")
+        click.echo(f"wrote {name}")
 
 
 def _same(path: Path, text: str) -> bool:
@@ -113,7 +100,7 @@ def _cli_page() -> str:
 def _section(context: click.Context, command: click.Command, title: str) -> str:
     if command is cli:
         rows = [(name, _short(context, name)) for name in _own_commands()]
-        return f"{command.help}\n\n" + _table(("command", "what it does"), rows)
+        return f"{command.help}\n\n" + table(("command", "what it does"), rows)
     return f"```\n$ {title} --help\n{command.get_help(context)}\n```\n"
 
 
@@ -146,72 +133,7 @@ def _codecs_page() -> str:
         "plots is the measured one.  `codecbench list` tells which codecs can run on your machine, and what\n"
         "the others need.  A licence of code is followed by that of the weights where they differ.\n\n"
     )
-    return f"# Codecs\n\n{NOTE}\n{text}" + _table(head, _rows(registry.CODECS, row))
-
-
-def _metrics_page() -> str:
-    def row(name: str, metric: Any) -> tuple[str, ...]:
-        better = "higher" if metric.higher_is_better else "lower"
-        rate = f"{metric.sample_rate_hz / 1000:g}"
-        return (
-            f"`{name}`",
-            metric.label,
-            metric.unit,
-            better,
-            rate,
-            f"`{metric.signature()}`",
-            metric.citation,
-        )
-
-    head = ("metric", "label", "unit", "better", "kHz", "signature", "source")
-    text = (
-        "Scores with different signatures do not compare; the signature names every choice of the recipe.\n\n"
-    )
-    notes = NOTES.read_text(encoding="utf-8")
-    return (
-        f"# Metrics\n\n{NOTE}\n{text}"
-        + _table(head, _rows(registry.METRICS, row))
-        + f"\n{notes}\n{_measured()}"
-    )
-
-
-def _measured() -> str:
-    """Return the table of costs and anchors that ``scripts/judges.py`` measured."""
-
-    def number(text: str, cost: bool) -> str:
-        return f"{1.0 / max(float(text), 1e-4):.3g}" if cost else f"{float(text):.3g}"
-
-    rows = []
-    with MEASURED.open(newline="") as file:
-        for item in csv.DictReader(file):
-            cost = item["what"] == "cost"
-            # What takes longest has the lowest speed.
-            low, high = ("high", "low") if cost else ("low", "high")
-            values = (number(item[name], cost) for name in ("mean", low, high))
-            what = "times real time on one core" if cost else f"`{item['what']}`"
-            rows.append((what, item["name"], item["n"], *values))
-    return _table(("what", "of", "n", "mean", "low", "high"), rows)
-
-
-def _judges_page() -> str:
-    """Return the table of what the judges say, from the ``table.csv`` of a run: a column a codec and rate."""
-
-    def cell(row: Mapping[str, str], name: str) -> str:
-        mean, low, high = (float(row[f"{name}{part}"] or "nan") for part in ("", "_low", "_high"))
-        interval = "" if math.isnan(low) or low == high else f" ({low:.3g} to {high:.3g})"
-        return "--" if math.isnan(mean) else f"{mean:.3g}{interval}"
-
-    with JUDGED.open(newline="") as file:
-        codecs = list(csv.DictReader(file))
-    metrics = {point.name: point for point in entry_points(group=registry.METRICS)}
-    rows = [("kbit/s", *(f"{float(row['payload_kbps']):.2f}" for row in codecs))]
-    rows.append(("utterances", *(row["n"] for row in codecs)))
-    for name in JUDGES:
-        metric = metrics[name].load()
-        label = heading(metric.label, metric.unit, arrow(metric.higher_is_better))
-        rows.append((label, *(cell(row, name) for row in codecs)))
-    head = ("", *(f"`{row['codec']}@{row['point']}`" for row in codecs))
-    return f"{JUDGES_NOTES.read_text(encoding='utf-8')}\n{_table(head, rows)}"
+    return f"# Codecs\n\n{NOTE}\n{text}" + table(head, rows(registry.CODECS, row))
 
 
 def _data_page() -> str:
@@ -223,8 +145,8 @@ def _data_page() -> str:
         "`--data NAME` takes a set of this table, downloaded once; `--data FOLDER` any folder of audio. "
         "Where a folder has a set's name, `./NAME` is the folder and `set:NAME` the set.\n\n"
     )
-    table = _table(("name", "description", "licence", "size"), _rows(registry.DATASETS, row))
-    return f"# Datasets\n\n{NOTE}\n{text}{table}{_FOLDERS}"
+    sets = table(("name", "description", "licence", "size"), rows(registry.DATASETS, row))
+    return f"# Datasets\n\n{NOTE}\n{text}{sets}{_FOLDERS}"
 
 
 _FOLDERS = """
@@ -248,14 +170,9 @@ such file, the last part of the path counts, if it is unique in both folders.
 
 def _regression_page() -> str:
     """Return the page as it stands, with the table of the worked example made anew."""
-    page = (FOLDER / "regression.md").read_text(encoding="utf-8")
-    before, _, rest = page.partition(MARKS[0])
-    _, found, after = rest.partition(MARKS[1])
-    if not found:
-        raise CodecBenchError(f"docs/regression.md lacks the lines {MARKS[0].strip()} and {MARKS[1].strip()}")
     with GATE_EXAMPLE.open(newline="", encoding="utf-8") as file:
-        table = _gate_table(list(csv.DictReader(file)))
-    return before + MARKS[0] + table + MARKS[1] + after
+        found = _gate_table(list(csv.DictReader(file)))
+    return splice(FOLDER / "regression.md", "measured/gate-example.csv", found)
 
 
 def _gate_table(rows: list[dict[str, str]]) -> str:
@@ -269,29 +186,11 @@ def _gate_table(rows: list[dict[str, str]]) -> str:
         last = found[kind, value, sizes[-1]]
         gains = [f"{float(last[f'{metric}_gain']):+.2g}" for metric in ("stoi", "pesq-wb", "mcd")]
         lines.append((name, *gains, *(_gate_cell(found[kind, value, size]) for size in sizes)))
-    return _table(tuple(heads), lines)
+    return table(tuple(heads), lines)
 
 
 def _gate_cell(row: dict[str, str]) -> str:
     return row["verdict"] + ("" if row["draws"] == "1" else f" ({row['caught_percent']} %)")
-
-
-def _rows(group: str, row: Callable[[str, Any], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each plugin of this package; those of other packages are theirs to document."""
-    for point in sorted(entry_points(group=group), key=lambda point: point.name):
-        if point.dist is not None and point.dist.name != "codecbench":
-            continue
-        try:
-            yield row(point.name, point.load()())
-        except Unavailable as error:
-            yield (f"`{point.name}`", error.reason)
-        except Exception as error:
-            raise CodecBenchError(f"{point.name} cannot be described: {error}") from error
-
-
-def _table(head: tuple[str, ...], rows: Any) -> str:
-    lines = [head, tuple("---" for _ in head), *(row + ("",) * (len(head) - len(row)) for row in rows)]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -226,6 +226,19 @@ def test_a_source_may_bring_its_own_client(cache: Path, monkeypatch: pytest.Monk
     assert weights.verify("toy") == cache / "verified"
 
 
+def test_a_model_that_metrics_share_is_fetched_by_its_own_name(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(monkeypatch, server)
+    toy = registry.load("", "toy")
+    monkeypatch.setattr(
+        registry, "names", lambda group: ["rate", "other-rate"] if group == registry.METRICS else []
+    )
+    monkeypatch.setattr(registry, "load", lambda group, name: toy)
+    assert [source.name for source in weights.list_sources()] == ["toy"]
+    assert weights.fetch("toy") == weights.verify("toy") == cache
+
+
 def test_lyra_is_declared_with_its_pinned_files() -> None:
     lyra = weights.source("lyra")
     assert lyra in weights.list_sources()

@@ -87,7 +87,8 @@ COMMANDS = {
         "Decode .cbn FILES into one .wav file each, at the original's rate and length.",
     ),
     "weights": Lazy(
-        "codecbench.cli.weights:weights", "List, fetch and verify the model files that codecs need."
+        "codecbench.cli.weights:weights",
+        "List, fetch and verify the model files that codecs and metrics need.",
     ),
     "selftest": Lazy(
         "codecbench.cli.selftest:selftest",

@@ -38,7 +38,12 @@ _OPTIONS = (
     click.option(
         "-j", "--workers", type=click.IntRange(min=1), help="Number of processes.  [default: cores]"
     ),
-    click.option("--device", default="cpu", show_default=True, help="For neural codecs: cpu, cuda or mps."),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="For neural codecs: cpu, cuda or mps; cuda:0,1: each worker takes one.",
+    ),
 )
 
 

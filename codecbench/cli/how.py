@@ -57,7 +57,12 @@ _SHARED = (
         type=click.FloatRange(min=0, min_open=True),
         help="End a worker that takes more memory, in GB, loaded models included.  [default: no limit]",
     ),
-    click.option("--device", default="cpu", show_default=True, help="For neural codecs: cpu, cuda or mps."),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="For neural codecs: cpu, cuda or mps; cuda:0,1: each worker takes one.",
+    ),
     click.option(
         "--rerun",
         type=click.Choice(RERUN),

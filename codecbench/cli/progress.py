@@ -137,8 +137,10 @@ class Progress:
         """Name a cell that has not ended; called from other threads with what `compute` was given."""
         if self._quiet:
             return
-        cell = arguments[0].cell
-        text = f"{cell.codec}@{cell.point.name} has worked on {cell.utterance.id} for {seconds:.0f} s"
+        first, *others = arguments[0] if isinstance(arguments[0], tuple) else arguments
+        cell = first.cell
+        text = f"{cell.codec}@{cell.point.name} has worked on {cell.utterance.id} "
+        text += f"and {len(others)} more for {seconds:.0f} s" if others else f"for {seconds:.0f} s"
         text += "; --timeout SECONDS ends such cells"
         if self._bar:
             # Above the bar; what is written past it would end in its line.

@@ -52,6 +52,13 @@ from codecbench.text import names_in
     help="Make speed and memory comparable for codecbench gate: codecs take turns on each utterance, fresh "
     "processes tell each point's peak memory.",
 )
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Code so many utterances of like length at once, where a codec can with the same result.",
+)
 @how.options
 def run(
     *,

@@ -11,24 +11,24 @@ from codecbench.errors import CodecBenchError, Unavailable
 
 @click.group()
 def weights() -> None:
-    """List, fetch and verify the model files that codecs need."""
+    """List, fetch and verify the model files that codecs and metrics need."""
 
 
 @weights.command(name="list")
 def list_sources() -> None:
-    """Show which codecs need model files and whether they are here."""
+    """Show which model files there are to fetch and whether they are here."""
     for source in files.list_sources():
         try:
             state = str(files.locate(source))
         except Unavailable as error:
             state = f"missing; {error.remedy}"
-        click.echo(f"{source.codec}\t{source.size / 1e6:.1f} MB\t{source.licence}\t{state}")
+        click.echo(f"{source.name}\t{source.size / 1e6:.1f} MB\t{source.licence}\t{state}")
 
 
 @weights.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 def fetch(names: tuple[str, ...]) -> None:
-    """Download the model files of codecs into the cache, pinned by hash."""
+    """Download model files into the cache, pinned by hash."""
     for name in names:
         with download_bar() as progress:
             folder = files.fetch(name, progress)
@@ -38,9 +38,9 @@ def fetch(names: tuple[str, ...]) -> None:
 @weights.command()
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 def verify(names: tuple[str, ...]) -> None:
-    """Compare model files with their pinned hashes; without names, those of all codecs that are here."""
+    """Compare model files with their pinned hashes; without names, all that are here."""
     missing = []
-    for name in names or [source.codec for source in files.list_sources()]:
+    for name in names or [source.name for source in files.list_sources()]:
         try:
             click.echo(f"{name}\t{files.verify(name)}")
         except Unavailable:

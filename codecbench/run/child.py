@@ -19,6 +19,7 @@ from typing import Any
 
 from codecbench.errors import told
 from codecbench.guard import guarded, to_stderr
+from codecbench.run.devices import take_place
 
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -32,12 +33,13 @@ def block_stop_signals() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def work(connection: Connection) -> None:
-    """Answer calls until the pipe ends.
+def work(connection: Connection, number: int) -> None:
+    """Answer calls until the pipe ends, as the worker of that number in its pool.
 
     Whatever a task prints goes to standard error: the coordinator's standard output is for its result.
     """
     to_stderr()
+    take_place(number)
     _leave_stop_signals_to_the_coordinator()
     if hasattr(os, "fork"):
         _start_guard()

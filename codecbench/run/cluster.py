@@ -83,6 +83,7 @@ class Cluster(Executor):
         self._threads: dict[str, int] = {}
         self._left_out: dict[str, str] = {}
         self._fit: frozenset[str] = frozenset()
+        self._gpus: dict[str, int] = {}
         self._said_at = time.monotonic()
         self._send = False
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -92,7 +93,8 @@ class Cluster(Executor):
 
     def slots(self) -> int:
         """Return how many cells the workers that take part compute at once now."""
-        return max(1, sum(self._threads.get(address, 0) for address in self._fit))
+        able = self._able()
+        return max(1, sum(min(self._threads.get(each, 0), self._gpus[each] or 10**9) for each in able))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue a task; ``fn`` is `codecbench.run.cell.compute` and runs on some worker."""
@@ -201,14 +203,19 @@ class Cluster(Executor):
             job = self._waiting.popleft()
             if job.future.cancelled():
                 continue
-            job.allowed = self._fit
+            job.allowed = self._able()
             future = self._client.submit(
                 there.compute_there, self._setting, job.task, self._reference(job.task),
-                max(self._threads.get(address, 1) for address in self._fit),
-                workers=list(self._fit), pure=False,
+                max(self._threads.get(address, 1) for address in job.allowed),
+                workers=list(job.allowed), pure=False,
+                resources={there.GPU: 1} if any(self._gpus[each] for each in job.allowed) else None,
             )  # fmt: skip
             self._handed[future] = job
             future.add_done_callback(self._ended.put)
+
+    def _able(self) -> frozenset[str]:
+        """Return who computes: of workers fit for it those that declare GPUs, where any does."""
+        return frozenset(each for each in self._fit if self._gpus[each]) or self._fit
 
     def _reference(self, task: Task) -> bytes | None:
         if not self._send:
@@ -230,15 +237,16 @@ class Cluster(Executor):
 
     def _admit(self, address: str, future: Any) -> None:
         if future.status == "finished":
-            reason = future.result()
+            found = future.result()
         elif future.status == "error":
-            reason = told(future.exception())
+            found = there.Found(told(future.exception()))
         else:
             return  # lost: the next look examines it anew if it is still there
-        if reason:
-            self._left_out[address] = reason
-            self._note(f"worker {address} is left out: {reason}")
+        if found.reason:
+            self._left_out[address] = found.reason
+            self._note(f"worker {address} is left out: {found.reason}")
         else:
+            self._gpus[address] = found.gpus
             self._fit |= {address}
 
     def _end(self, job: _Job, future: Any) -> None:

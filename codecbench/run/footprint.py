@@ -18,6 +18,7 @@ from codecbench.codec import DecodedFiles
 from codecbench.errors import told
 from codecbench.run import worker
 from codecbench.run.describe import DISTRIBUTIONS
+from codecbench.run.devices import own_device
 from codecbench.run.executors import make_executor
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, Plan
@@ -60,7 +61,7 @@ def with_peaks(
 
 def peak_mb(cell: Cell, device: str) -> float | None:
     """Open a cell's codec, code its utterance and return the most memory this process held, in 10^6 bytes."""
-    codec = worker.open_codec(cell, device)
+    codec = worker.open_codec(cell, own_device(device))
     if isinstance(codec, DecodedFiles):
         return None
     coded, _ = calls.encode(codec, worker.at(cell, codec.info.sample_rate_hz), cell.point)

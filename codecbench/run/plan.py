@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from codecbench import contract, registry
+from codecbench import contract, registry, weights
 from codecbench.codec import Codec, OperatingPoint
 from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import CodecBenchError, ContractBroken, InvalidInput, Unavailable
@@ -46,7 +46,8 @@ METRIC_GROUPS = {
     "fast": ("stoi", "estoi", "mcd", "si-sdr", "mel-distance", "bandwidth"),
     "paper": ("stoi", "pesq-wb", "pesq-nb", "mcd", "visqol"),
 }
-"""Groups by name: what needs no extra and little time; what papers on codecs print.  ``all`` is every one."""
+"""What needs no extra and little time; what papers on codecs print.  ``all`` is all but those that need files
+of ``codecbench weights``."""
 
 
 @dataclass(frozen=True)
@@ -279,9 +280,9 @@ def _metrics(names: Sequence[str]) -> tuple[tuple[Metric, ...], tuple[LeftOut, .
 def _members(name: str) -> Sequence[str]:
     """Return the metrics that a name stands for; a registered metric goes before a group."""
     known = registry.names(registry.METRICS)
-    if name in known:
-        return (name,)
-    return known if name == "all" else METRIC_GROUPS.get(name, (name,))
+    if name == "all" and name not in known:
+        return [metric for metric in known if weights.declared(registry.METRICS, metric) is None]
+    return (name,) if name in known else METRIC_GROUPS.get(name, (name,))
 
 
 def _key(utterance: str, digest: str, signature: str, point: OperatingPoint) -> str:

@@ -72,7 +72,9 @@ class WorkerPool(Executor):
         self.on_slow = on_slow
         self.stop = threading.Event()
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._serve, args=(number,), daemon=True) for number in range(workers)
+        ]
         self._started = False
         self._closed = False
 
@@ -102,7 +104,7 @@ class WorkerPool(Executor):
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.shutdown(wait=True, cancel_futures=kind is not None)
 
-    def _serve(self) -> None:
+    def _serve(self, number: int) -> None:
         block_stop_signals()
         worker: _Worker | None = None
         while (item := self._queue.get()) is not None:
@@ -111,7 +113,7 @@ class WorkerPool(Executor):
                 future.cancel()
             if not future.set_running_or_notify_cancel():
                 continue
-            succeeded, value, worker = self._run(worker, function, arguments)
+            succeeded, value, worker = self._run(number, worker, function, arguments)
             if succeeded:
                 future.set_result(value)
             else:
@@ -120,16 +122,20 @@ class WorkerPool(Executor):
             worker.end()
 
     def _run(
-        self, worker: _Worker | None, function: Callable[..., Any], arguments: tuple[Any, ...]
+        self,
+        number: int,
+        worker: _Worker | None,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
     ) -> tuple[bool, Any, _Worker | None]:
         """Return whether a call succeeded, its result or exception, and the worker for the next one."""
         try:
-            worker = worker or _Worker()
+            worker = worker or _Worker(number)
             return *worker.run(function, arguments, self), worker
         except OverMemory as error:
             if worker is not None and worker.used:
                 # Earlier tasks may have left the memory taken: this one is measured in a process of its own.
-                return self._run(None, function, arguments)
+                return self._run(number, None, function, arguments)
             return False, error, None
         except (WorkerDied, TimedOut) as error:
             return False, error, None
@@ -142,10 +148,10 @@ class _Worker:
 
     _POLL_S = 0.2
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=work, args=(theirs,), daemon=True)
+        self._process: BaseProcess = context.Process(target=work, args=(theirs, number), daemon=True)
         with _one_thread_each():
             self._process.start()
         theirs.close()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from codecbench.alignment import IN_TIME
 from codecbench.errors import CodecBenchError, StorageError
@@ -22,6 +22,7 @@ from codecbench.run.cluster import ClusterLost
 from codecbench.run.plan import Cell, Plan
 from codecbench.run.pool import WorkerDied
 from codecbench.run.settle import Delays, unsettled
+from codecbench.run.together import compute_together
 from codecbench.store.records import Record
 from codecbench.store.store import Store
 
@@ -55,7 +56,9 @@ class Summary:
 
 @dataclass
 class _Job:
-    task: Task
+    """What one worker gets at once: one task, or several to be coded together."""
+
+    tasks: tuple[Task, ...]
     deaths: int = 0
 
 
@@ -105,6 +108,7 @@ def run(
     on_record: Callable[[Record], None] = lambda _: None,
     *,
     stored: Iterable[Task] = (),
+    batches: Iterable[tuple[Task, ...]] | None = None,
 ) -> Summary:
     """Compute tasks and append their records.
 
@@ -120,6 +124,8 @@ def run(
         Tells how many cells the executor computes at once now; twice as many are handed out.
     on_record : callable
         Told of each record after it is stored.
+    batches : iterable of tuple of Task, optional
+        The same tasks in parts, each of which one worker gets at once, see `codecbench.run.together`.
     stored : iterable of Task
         Those whose records exist; they are scored again only where the lag of their codec has moved.
 
@@ -135,24 +141,26 @@ def run(
     delays = Delays(store)
     tasks = list(tasks)
     whole = [*stored, *tasks]
-    waiting = deque(_Job(task) for task in tasks) or _to_settle(whole, store, delays)
-    pending: dict[Future[Outcome], _Job] = {}
+    parts = ((task,) for task in tasks) if batches is None else batches
+    waiting = deque(_Job(part) for part in parts) or _to_settle(whole, store, delays)
+    pending: dict[Future[Any], _Job] = {}
     try:
         while waiting or pending:
             while waiting and len(pending) < AHEAD * slots():
                 job = waiting.popleft()
-                pending[executor.submit(compute, _informed(job.task, delays))] = job
+                pending[_submit(job, executor, delays)] = job
             done, _ = wait(pending, GROWTH_S, return_when=FIRST_COMPLETED)
             for future in done:
                 job = pending.pop(future)
-                outcome = _outcome(future, job)
-                if outcome is None:
-                    waiting.appendleft(job)
+                outcomes = _outcomes(future, job)
+                if outcomes is None:
+                    waiting.extendleft(_again(job))
                     continue
-                store.append(outcome.record)
-                delays.add(outcome.record)
-                _count(summary, job.task, outcome)
-                on_record(outcome.record)
+                for task, outcome in zip(job.tasks, outcomes, strict=True):
+                    store.append(outcome.record)
+                    delays.add(outcome.record)
+                    _count(summary, task, outcome)
+                    on_record(outcome.record)
             if not waiting and not pending:
                 waiting = _to_settle(whole, store, delays)
     finally:
@@ -163,7 +171,7 @@ def run(
 
 
 def _to_settle(tasks: Iterable[Task], store: Store, delays: Delays) -> deque[_Job]:
-    return deque(_Job(task) for task in unsettled(tasks, store, delays))
+    return deque(_Job((task,)) for task in unsettled(tasks, store, delays))
 
 
 def _informed(task: Task, delays: Delays) -> Task:
@@ -183,23 +191,55 @@ def _count(summary: Summary, task: Task, outcome: Outcome) -> None:
     summary.busy_s += outcome.busy_s
 
 
-def _outcome(future: Future[Outcome], job: _Job) -> Outcome | None:
-    """Return what came of a job, or None where it is worth another attempt."""
+def _submit(job: _Job, executor: Executor, delays: Delays) -> Future[Any]:
+    tasks = tuple(_informed(task, delays) for task in job.tasks)
+    if len(tasks) == 1:
+        return executor.submit(compute, tasks[0])
+    return executor.submit(compute_together, tasks)
+
+
+def _again(job: _Job) -> list[_Job]:
+    """Return the job for another attempt; tasks that went together go one by one."""
+    return [job] if len(job.tasks) == 1 else [_Job((task,)) for task in reversed(job.tasks)]
+
+
+def _outcomes(future: Future[Any], job: _Job) -> list[Outcome] | None:
+    """Return what came of a job's tasks, or None where it is worth another attempt."""
+    if len(job.tasks) == 1:
+        outcome = _outcome(future, job)
+        return None if outcome is None else [outcome]
     try:
-        return future.result()
+        found: list[Outcome] = future.result()
+    except (StorageError, ClusterLost):
+        raise
+    except BrokenExecutor as error:
+        raise _broke(error) from None
+    except Exception:
+        return None
+    return found
+
+
+def _broke(error: BrokenExecutor) -> CodecBenchError:
+    return CodecBenchError(f"the executor broke ({error}); run again to continue, e.g. with fewer --workers")
+
+
+def _outcome(future: Future[Any], job: _Job) -> Outcome | None:
+    """Return what came of a job of one task, or None where it is worth another attempt."""
+    (task,) = job.tasks
+    try:
+        found: Outcome = future.result()
     except StorageError:
         raise
     except WorkerDied as error:
         job.deaths += 1
-        return None if job.deaths < ATTEMPTS else Outcome(lost(job.task, reason(error)))
+        return None if job.deaths < ATTEMPTS else Outcome(lost(task, reason(error)))
     except ClusterLost:
         raise
     except BrokenExecutor as error:
-        raise CodecBenchError(
-            f"the executor broke ({error}); run again to continue, e.g. with fewer --workers"
-        ) from None
+        raise _broke(error) from None
     except Exception as error:
-        return Outcome(lost(job.task, reason(error)))
+        return Outcome(lost(task, reason(error)))
+    return found
 
 
 def _incomplete(known: Record) -> bool:

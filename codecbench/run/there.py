@@ -23,9 +23,14 @@ from codecbench.errors import CodecBenchError, told
 from codecbench.files import sha256_or_unreadable, write_bytes_atomically
 from codecbench.metric import RESAMPLER
 from codecbench.run.cell import Outcome, Task, compute
+from codecbench.run.devices import check_device
 from codecbench.run.patience import Limits
 from codecbench.run.plan import CELL_VERSION
 from codecbench.run.pool import WorkerPool
+from codecbench.store.manifest import device_kind
+
+GPU = "GPU"
+"""Dask resource of which a cell on CUDA takes one, from workers that declare it."""
 
 RUNS_KEPT = 2
 """Runs whose processes a worker keeps: a new run gets fresh ones, which try anew what failed to load."""
@@ -53,6 +58,16 @@ class Fitness:
     metrics: tuple[tuple[str, str], ...]
     absent: tuple[str, ...] = ()
     """Metrics that the coordinator lacks too: their scores are missing with the reason, as on one machine."""
+    device: str = "cpu"
+    """What each worker must have, as ``--device`` has it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a worker showed: why it cannot take part, "" if it can, and how many `GPU` it declares."""
+
+    reason: str
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,13 +88,16 @@ def versions() -> tuple[tuple[str, str], ...]:
     return (("codecbench", codecbench.__version__), ("cells", str(CELL_VERSION)), ("resampler", RESAMPLER))
 
 
-def examine(setting: Setting, needed: Fitness, threads: int) -> str:
-    """Return why this worker cannot take part; empty if it can."""
+def examine(setting: Setting, needed: Fitness, threads: int) -> Found:
+    """Return whether this worker can take part."""
+    from distributed import get_worker
+
     try:
         reason: str = _pool(setting, threads).submit(_unfit, setting, needed).result()
     except CodecBenchError as error:
-        return told(error)
-    return reason
+        return Found(told(error))
+    gpus = get_worker().state.total_resources.get(GPU, 0) if device_kind(needed.device) == "cuda" else 0
+    return Found(reason, int(gpus))
 
 
 def compute_there(setting: Setting, task: Task, reference: bytes | None, threads: int) -> Reply:
@@ -147,6 +165,7 @@ def _lack(needed: Fitness) -> str:
         if theirs != here:
             return f"{name} is {here} there and {theirs} here"
     try:
+        check_device(needed.device)
         for spec, signature in needed.codecs:
             codec = registry.codec(spec)
             contract.check_here(codec)

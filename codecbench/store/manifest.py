@@ -30,9 +30,18 @@ def differences(there: Manifest, here: Manifest) -> list[str]:
             was, now_is = there[group][name]["signature"], here[group][name]["signature"]
             if was != now_is:
                 found.append(f"{group.removesuffix('s')} {name} has the signature {was} there, {now_is} here")
-    if there["codecs"].keys() & here["codecs"].keys() and there["device"] != here["device"]:
+    if there["codecs"].keys() & here["codecs"].keys() and not _same_kind(there, here):
         found.append(f"device {there['device']} there, {here['device']} here")
     return found
+
+
+def device_kind(devices: str) -> str:
+    """Return the kind of one or several devices, e.g. ``cuda`` of ``cuda:0,cuda:1``."""
+    return devices.partition(",")[0].partition(":")[0]
+
+
+def _same_kind(there: Manifest, here: Manifest) -> bool:
+    return device_kind(there["device"]) == device_kind(here["device"])
 
 
 def _other_texts(there: Manifest, here: Manifest) -> str:
@@ -54,12 +63,12 @@ def lag_differences(there: Manifest, here: Manifest) -> list[str]:
 
 
 def obstacles(old: Manifest, new: Manifest) -> list[str]:
-    """Say why two runs cannot be one: `differences`, and a folder has one device and one way of undoing lags.
+    """Say why two runs cannot be one: `differences`, or another kind of device, another way of undoing lags.
 
     Metrics may be added: what decides is each metric's own signature.
     """
     found = differences(old, new)
-    if old["device"] != new["device"] and not any(item.startswith("device ") for item in found):
+    if not _same_kind(old, new) and not any(item.startswith("device ") for item in found):
         found.append(f"device {old['device']} there, {new['device']} here")
     return found + lag_differences(old, new)
 

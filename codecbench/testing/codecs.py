@@ -35,6 +35,9 @@ LENGTHS = (0, 1, 2, 159, 161, 319, 320, 321, 2_047, 4_001)
 SHORTEST_S = 0.1
 """Below this a codec may refuse a wave."""
 
+BATCH_TOLERANCE = 1e-5
+"""A third of a step of 16 bits."""
+
 QUIET = 0.01
 LOUDEST = 100.0
 RATE_TOLERANCE = 0.25
@@ -203,6 +206,27 @@ def check_garbage(subject: Subject) -> str:
     return " or ".join(sorted(told_of))
 
 
+def check_batches(subject: Subject) -> str:
+    """Where a codec declares batches, these give the bytes of one at a time, and samples to within 1e-5."""
+    codec = subject.codec
+    if not codec.batches:
+        return "not declared"
+    whole, largest = subject.voice(1.0), 0.0
+    waves = [whole[: int(part * whole.size)] for part in (0.81, 1.0, 0.9)] + [-whole[::-1].copy()]
+    for point in subject.points:
+        coded, _ = calls.encode_batch(codec, waves, point)
+        single = [calls.encode(codec, wave, point)[0] for wave in waves]
+        for one, other in zip(coded, single, strict=True):
+            _require(replace(one, codes=None) == replace(other, codes=None), f"@{point.name}: other bytes")
+            _require(np.array_equal(one.codes, other.codes), f"@{point.name}: other tokens")  # type: ignore[arg-type]
+        decoded, _ = calls.decode_batch(codec, coded, point)
+        for wave, one in zip(decoded, single, strict=True):
+            apart = np.abs(wave - subject.decoded(one, point)).max(initial=0.0)
+            largest = max(largest, float(apart))
+            _require(apart <= BATCH_TOLERANCE, f"@{point.name}: samples differ by {apart:.3g}")
+    return f"{len(waves)} at once, samples to within {largest:.1g}"
+
+
 def check_rate(
     subject: Subject, waves: Sequence[Wave] | None = None, tolerance: float = RATE_TOLERANCE
 ) -> str:
@@ -230,6 +254,7 @@ CHECKS: dict[str, Callable[[Subject], str]] = {
     "tokens": check_tokens,
     "damage": check_damage,
     "garbage": check_garbage,
+    "batches": check_batches,
     "rate": check_rate,
 }
 

@@ -131,6 +131,8 @@ class Faulty(Fake):
         self.info = info("fake-faulty", version=fault)
 
     def open(self, device: str = "cpu") -> None:
+        if self.fault == "where":
+            Path(self.detail.replace("|", "/"), f"{os.environ.get('WORKER', 'here')} {device}").touch()
         if self.fault == "open":
             type(self).opened += 1
             raise RuntimeError("no such model")
@@ -167,6 +169,16 @@ class Faulty(Fake):
             case "float64":
                 return wave.astype(np.float64)
         return wave
+
+
+class FaultyBatch(Faulty):
+    """The same of several utterances at once."""
+
+    batches = True
+
+    def __init__(self, fault: str = "raise") -> None:
+        super().__init__(fault)
+        self.info = info("fake-faulty-batch", version=fault)
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,8 @@ import torch
 from codecbench import registry
 from codecbench_hub.codec import HubCodec
 from codecbench_hub.table import MODELS
+from released import RELEASED
 
-DAC = {"downsampling_ratios": [2, 4, 5, 8]}
-# values: parameters and buffers; tensors: entries of the state.  EnCodec's, Mimi's, X-Codec2's and NeuCodec's
-# are those that public records give of the released files, DAC's follow from the released files' sizes.
-RELEASED = {
-    "encodec": ("Encodec", {}, 23_273_218, None),
-    "dac": ("Dac", {**DAC, "n_codebooks": 12, "sampling_rate": 16_000}, None, None),
-    "dac-24k": ("Dac", {**DAC, "n_codebooks": 32, "sampling_rate": 24_000}, None, None),
-    "mimi": ("Mimi", {}, 96_151_393, 350),
-    "xcodec": ("Xcodec", {}, None, None),
-    "xcodec2": ("Xcodec2", {}, None, 811),
-    "neucodec": ("NeuCodec", {}, 629_937_706, 811),
-}
 # CODECS table: kHz, frames a second, codebooks, bits, lowest and highest rate
 FACTS = {
     "encodec": (24_000, 75, 32, 10, 0.75, 24),

@@ -228,7 +228,7 @@ def test_a_fetch_replaces_what_was_there(hub):
 
 
 def test_listed_with_size_and_licence():
-    listed = {source.codec: source for source in suite.list_sources()}
+    listed = {source.name: source for source in suite.list_sources()}
     assert set(MODELS) <= set(listed)
     assert listed["mimi"].size == 384_649_828
     assert listed["mimi"].licence == "CC-BY-4.0"

@@ -48,6 +48,14 @@ def test_counts_the_cheapest_errors(monkeypatch, said, heard, word_errors, chara
     assert (WordError().weight(REF), CharacterError().weight(REF)) == (count, length)
 
 
+def test_the_signature_of_stored_scores_stays():
+    assert WordError().signature() == (
+        "dwer|against:reference-transcript|language:en|beam:1|precision:float32|"
+        "normaliser:nfkc-casefold-letters-digits|model:whisper-tiny.en-model.bin@1a5afae06a4d|"
+        "fs:16000|resample:soxr-hq|lib:faster-whisper-1.2.1|v:1"
+    )
+
+
 def test_without_a_word_in_the_reference_there_is_no_rate(monkeypatch):
     pytest.importorskip("rapidfuzz")
     monkeypatch.setattr(words, "transcribe", lambda *_: "...")

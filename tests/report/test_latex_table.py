@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pylatexenc.latex2text import get_default_latex_context_db
+from pylatexenc.latexwalker import LatexWalker, LatexWalkerParseError
 
 from codecbench.analysis import runs
 from codecbench.analysis.summary import summary
@@ -49,6 +53,29 @@ def compiled(text: str, folder: Path, packages: str = "") -> str:
     log = done.stdout.decode(errors="replace")
     assert done.returncode == 0, log[-2000:]
     return log
+
+
+LAYOUT = {
+    "toprule", "midrule", "bottomrule", "multicolumn", "caption", "label", "centering", "itshape",
+    "footnotesize", "scriptsize", "setlength", "tabcolsep", "llap", "rlap", "shortstack",
+}  # fmt: skip
+"""Macros of booktabs and of layout; those that print something are in the parser's own list."""
+
+
+def nodes(inside: Any) -> Iterator[Any]:
+    """Yield every node below one, in the order of the text."""
+    for node in inside or ():
+        if node is None:
+            continue
+        yield node
+        arguments = getattr(node, "nodeargd", None)
+        yield from nodes(arguments.argnlist if arguments else ())
+        yield from nodes(getattr(node, "nodelist", None))
+
+
+def parsed(text: str) -> list[Any]:
+    """Return the nodes of a table as a strict parser reads it: braces, environments, formulae, arguments."""
+    return list(nodes(LatexWalker(text, tolerant_parsing=False).get_latex_nodes()[0]))
 
 
 def test_the_caption_stands_above_and_holds_what_is_the_same_in_every_row(paper: PaperTable) -> None:
@@ -106,9 +133,9 @@ NAMES = (
 )  # fmt: skip
 
 
-@pdflatex
-@pytest.mark.parametrize("font", [r"\usepackage[T1]{fontenc}", ""])
-def test_latex_compiles_whatever_the_names(paper: PaperTable, tmp_path: Path, font: str) -> None:
+@pytest.fixture(scope="module")
+def odd(paper: PaperTable) -> PaperTable:
+    """Return a table whose codecs, units and data set have names that LaTeX could stumble over."""
     rows = paper.sections[1].rows
     named = [
         replace(rows[0], entries={**rows[0].entries, "codec": replace(rows[0].entries["codec"], text=name)})
@@ -117,13 +144,41 @@ def test_latex_compiles_whatever_the_names(paper: PaperTable, tmp_path: Path, fo
     columns = tuple(
         replace(column, unit=NAMES[number % len(NAMES)]) for number, column in enumerate(paper.columns)
     )
-    odd = replace(
+    return replace(
         paper,
         columns=columns,
         sections=(*paper.sections, Section(NAMES[4], tuple(named))),
         dataset=" ".join(NAMES),
     )
+
+
+@pdflatex
+@pytest.mark.parametrize("font", [r"\usepackage[T1]{fontenc}", ""])
+def test_latex_compiles_whatever_the_names(odd: PaperTable, tmp_path: Path, font: str) -> None:
     compiled(latex(odd, interval=True), tmp_path, font)
+
+
+@pytest.mark.parametrize("interval", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "odd"])
+def test_a_strict_parser_reads_the_table(
+    paper: PaperTable, odd: PaperTable, kind: str, interval: bool
+) -> None:
+    found = parsed(latex(narrow(paper) if kind == "plain" else odd, interval=interval))
+    names = [node.environmentname for node in found if hasattr(node, "environmentname")]
+    assert names == ["table", "tabular"]
+    used = {node.macroname for node in found if hasattr(node, "macroname")}
+    assert {"caption", "toprule", "midrule", "bottomrule", "textbf"} <= used
+    printing = get_default_latex_context_db()
+    assert [name for name in used - LAYOUT if printing.get_macro_spec(name) is None] == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [r"\begin{tabular}{l} a \\ \end{table}", r"\textbf{a", r"a} b", r"$a$ $b", r"\begin{table} x"],
+)
+def test_that_parser_refuses_what_latex_would(broken: str) -> None:
+    with pytest.raises(LatexWalkerParseError):
+        parsed(broken)
 
 
 @pytest.mark.parametrize(

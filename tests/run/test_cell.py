@@ -21,6 +21,7 @@ from codecbench.errors import StorageError, Unscorable
 from codecbench.metric import NOT_RECIPE, Metric
 from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
+from codecbench.run.coding import code, timed
 from codecbench.run.plan import make_plan
 from codecbench.store.layout import audio_path
 from codecbench.store.records import decode_codes, flat, without_timings
@@ -225,10 +226,10 @@ def test_debugging_shows_the_traceback(outcomes, monkeypatch, capsys) -> None:
 )
 def test_devices_are_synchronised(monkeypatch, device, present, times) -> None:
     calls = []
-    accelerator = SimpleNamespace(is_available=lambda: present, synchronize=lambda: calls.append(device))
+    accelerator = SimpleNamespace(is_available=lambda: present, synchronize=calls.append)
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(accelerator=accelerator))
-    assert cells._timed(device, lambda: 7)[0] == 7
-    assert len(calls) == times
+    assert timed(device, lambda: 7)[0] == 7
+    assert calls == [device] * times
 
 
 @dataclass(frozen=True)
@@ -307,15 +308,19 @@ def test_a_metric_that_becomes_another_costs_its_score(folder: Path, fakes: Path
 
 
 class Recoder:
-    """Gives these tokens for whatever it is to code, or fails."""
+    """Gives one after the other of these tokens for whatever it is to code, fails at None."""
 
-    def __init__(self, codes) -> None:
-        self.codes = codes
+    def __init__(self, *codes) -> None:
+        self.codes = list(codes)
 
     def encode(self, wave, point) -> Coded:
-        if self.codes is None:
+        codes = self.codes.pop(0)
+        if codes is None:
             raise RuntimeError("too loud")
-        return Coded(b"1", wave.size, codes=np.asarray(self.codes))
+        return Coded(b"1", wave.size, codes=np.asarray(codes))
+
+    def decode(self, coded, point):
+        return np.zeros(coded.length, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -331,8 +336,8 @@ class Recoder:
 def test_stability_is_the_share_of_tokens_that_a_second_coding_leaves(again, share) -> None:
     codes = np.array([[1, 2, 3], [4, 5, 6]])
     point = OperatingPoint("1", 1.0)
-    found = cells._recoded_equal(Recoder(again), codes, np.zeros(64_000, np.float32), point)
-    assert found == share
+    made = code(Recoder(codes, again), np.zeros(64_000, np.float32), point, "cpu")
+    assert cells._recoded_equal(made.coded.codes, made.again) == share
 
 
 def test_records_of_tokens_keep_their_stability(outcomes) -> None:

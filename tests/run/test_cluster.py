@@ -23,6 +23,14 @@ from codecbench.store.records import read_records, without_timings
 
 pytest.importorskip("distributed")
 
+TORCH = """
+from types import SimpleNamespace
+__version__ = "0"
+cuda = SimpleNamespace(device_count=lambda: 1)
+accelerator = SimpleNamespace(is_available=lambda: False)
+"""
+"""A module that finds one CUDA device."""
+
 FAKE_METRICS = ("--metrics", "fake-snr,fake-level", "--audio", "1")
 
 
@@ -160,6 +168,25 @@ def test_a_cluster_gives_the_records_of_one_machine(command, dask: Dask, tmp_pat
     assert kept
     for name in kept:
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_cells_on_cuda_go_to_workers_that_declare_gpus(command, dask: Dask, fakes, tmp_path: Path) -> None:
+    with_cuda, opened = tmp_path / "with-cuda", tmp_path / "opened"
+    with_cuda.mkdir()
+    opened.mkdir()
+    for item in fakes.iterdir():
+        (with_cuda / item.name).symlink_to(item)
+    (with_cuda / "torch.py").write_text(TORCH)
+    dask.worker(WORKER="cpu")
+    codec = f"fake-faulty:where={str(opened).replace('/', '|')}@64"
+    running = command("there", codec, "--device", "cuda:0")
+    wait_for(lambda: "is left out" in (tmp_path / "there.err").read_text())
+    dask.worker("--nthreads", "2", "--resources", "GPU=1", path=with_cuda, WORKER="gpu")
+    assert running.wait(120) == 0
+    assert [path.name for path in opened.iterdir()] == ["gpu cuda:0"]
+    said = (tmp_path / "there.err").read_text()
+    assert re.search(r"worker tcp://\S+ is left out: --device cuda:0: torch \S+ finds 0 such devices", said)
 
 
 @pytest.mark.slow

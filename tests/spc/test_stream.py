@@ -54,6 +54,24 @@ def at_once(codec: SpectrogramCodec, wave: np.ndarray) -> tuple[np.ndarray, np.n
     return tokens[0].numpy(), synthesise(mel[0], codec._synthesis)
 
 
+def test_several_at_once_are_the_same(codec: SpectrogramCodec, monkeypatch) -> None:
+    """Of other lengths, none among them, and longer than what is worked on at a time."""
+    monkeypatch.setattr("codecbench_spc.codec.CHUNK_COLUMNS", 8)
+    random = np.random.default_rng(3)
+    waves = [(0.1 * random.standard_normal(n)).astype(np.float32) for n in (9_000, 0, 4_097, 8_192, 1)]
+    for point in codec.points:
+        single = [codec.encode(wave, point) for wave in waves]
+        for one, other in zip(codec.encode_batch(waves, point), single, strict=True):
+            assert (one.payload, one.packet_bytes, one.length) == (
+                other.payload,
+                other.packet_bytes,
+                other.length,
+            )
+            assert np.array_equal(one.codes, other.codes)
+        for wave, coded in zip(codec.decode_batch(single, point), single, strict=True):
+            assert np.array_equal(wave, codec.decode(coded, point))
+
+
 def closeness(codec: SpectrogramCodec) -> float:
     """How far samples may be from those of the whole: not at all without a vocoder."""
     return 1e-4 if codec._opened().vocoder is not None else 0.0

@@ -473,15 +473,16 @@ def test_generated_documentation_is_up_to_date() -> None:
 
 def test_documentation_names_what_is_outdated(tmp_path: Path) -> None:
     for name, text in pages().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert outdated(tmp_path) == []
-    (tmp_path / "cli.md").write_text("old", encoding="utf-8")
-    (tmp_path / "data.md").unlink()
-    assert outdated(tmp_path) == ["cli.md", "data.md"]
+    (tmp_path / "docs" / "cli.md").write_text("old", encoding="utf-8")
+    (tmp_path / "docs" / "data.md").unlink()
+    assert outdated(tmp_path) == ["docs/cli.md", "docs/data.md"]
 
 
 def test_documentation_covers_every_command_and_option() -> None:
-    text = pages()["cli.md"]
+    text = pages()["docs/cli.md"]
     for name in COMMANDS:
         assert f"## codecbench {name}\n" in text
     for option in ("--codecs", "--tolerance", "--rerun", "--single-file", "--parquet", "--kind"):

@@ -30,7 +30,7 @@ def hub_source(model: HubModel) -> WeightsSource:
         return find()
 
     return WeightsSource(
-        codec=model.name,
+        name=model.name,
         files={weights.WEIGHTS: file},
         licence=model.weights_licence,
         homepage=model.url,

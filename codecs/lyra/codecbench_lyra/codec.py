@@ -32,7 +32,7 @@ UPSTREAM = (
 )
 
 SOURCE = weights.WeightsSource(
-    codec="lyra",
+    name="lyra",
     licence="Apache-2.0",
     homepage="https://github.com/google/lyra",
     files={
@@ -105,12 +105,12 @@ class Lyra(Codec):
         """Raise `Unavailable` unless LiteRT is installed and the three files are found."""
         if importlib.util.find_spec("ai_edge_litert") is None:
             raise Unavailable("ai-edge-litert is not installed", "run: pip install ai-edge-litert")
-        weights.find(SOURCE.codec, SOURCE.files)
+        weights.find(SOURCE.name, SOURCE.files)
 
     def open(self, device: str = "cpu") -> None:
         """Read and verify the three networks; they run on the CPU whatever the device."""
         self.check()
-        folder = weights.verify_files(SOURCE, weights.find(SOURCE.codec, SOURCE.files))
+        folder = weights.verify_files(SOURCE, weights.find(SOURCE.name, SOURCE.files))
         self._networks = {Path(name).stem: (folder / name).read_bytes() for name in SOURCE.files}
 
     def signature(self) -> str:

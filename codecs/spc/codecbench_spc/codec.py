@@ -8,6 +8,7 @@ one checkpoint and lies beside it as ``NAME-context.safetensors``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -37,7 +38,7 @@ from codecbench_spc.model.synthesis import SynthesisConfig
 if TYPE_CHECKING:
     from codecbench_spc.model.vocoder import Vocoder
     from codecbench_spc.model.vqvae import VQVAE
-    from codecbench_spc.stream import StreamDecoder, StreamEncoder
+    from codecbench_spc.stream import StreamDecoder, StreamEncoder, Synthesiser
 
 SAMPLE_RATE_HZ = 16_000
 COLUMN_RATE_HZ = SAMPLE_RATE_HZ / COLUMN_SAMPLES
@@ -69,6 +70,7 @@ class SpectrogramCodec(Codec):
     """
 
     distributions = ("torch", "numba", "constriction")
+    batches = True
     kind: ClassVar[str]
     description: ClassVar[str]
     citation: ClassVar[str]
@@ -135,16 +137,12 @@ class SpectrogramCodec(Codec):
 
     def encode(self, wave: Wave, point: OperatingPoint) -> Coded:
         """See `Codec.encode`."""
-        if not np.isfinite(wave).all():
-            raise InvalidInput(
-                f"{self.kind}: the wave holds samples that are not finite; repair the recording"
-            )
+        self._check(wave)
         encoder = self.stream_encoder(point)
         step = CHUNK_COLUMNS * COLUMN_SAMPLES
         parts = [encoder.push(wave[start : start + step]) for start in range(0, len(wave), step)]
         codes = np.concatenate([*parts, encoder.flush()], axis=1)
-        payload, packet_bytes = encode_payload(codes, *self._format(point))
-        return Coded(payload, len(wave), HEADER_BYTES, packet_bytes, codes)
+        return self._coded(wave, codes, point)
 
     def decode(self, coded: Coded, point: OperatingPoint) -> Wave:
         """See `Codec.decode`."""
@@ -156,6 +154,26 @@ class SpectrogramCodec(Codec):
         ]
         return np.concatenate([*parts, decoder.flush()])[: coded.length]
 
+    def encode_batch(self, waves: Sequence[Wave], point: OperatingPoint) -> list[Coded]:
+        """See `Codec.encode_batch`; tokens are those of `encode`."""
+        from codecbench_spc.stream import encode_together
+
+        for wave in waves:
+            self._check(wave)
+        bits = int(point.settings["bits"])
+        codes = encode_together(self._opened().vqvae, waves, bits, CHUNK_COLUMNS)
+        return [self._coded(wave, each, point) for wave, each in zip(waves, codes, strict=True)]
+
+    def decode_batch(self, coded: Sequence[Coded], point: OperatingPoint) -> list[Wave]:
+        """See `Codec.decode_batch`."""
+        from codecbench_spc.stream import decode_together
+
+        codes = [decode_payload(each.payload, each.length, *self._format(point)) for each in coded]
+        synthesisers = [self._synthesiser() for _ in coded]
+        bits = int(point.settings["bits"])
+        waves = decode_together(self._opened().vqvae, codes, bits, synthesisers, CHUNK_COLUMNS)
+        return [wave[: each.length] for wave, each in zip(waves, coded, strict=True)]
+
     def stream_encoder(self, point: OperatingPoint) -> StreamEncoder:
         """Return a new stream from samples to tokens at a point's bits; see `stream`."""
         from codecbench_spc.stream import StreamEncoder
@@ -164,14 +182,9 @@ class SpectrogramCodec(Codec):
 
     def stream_decoder(self, point: OperatingPoint) -> StreamDecoder:
         """Return a new stream from tokens of a point's bits to samples; see `stream`."""
-        from codecbench_spc.stream import StreamDecoder, VocoderStream
+        from codecbench_spc.stream import StreamDecoder
 
-        models, bits = self._opened(), int(point.settings["bits"])
-        if models.vocoder is not None:
-            return StreamDecoder(models.vqvae, bits, VocoderStream(models.vocoder))
-        from codecbench_spc.model.consistency import ConsistencyStream
-
-        return StreamDecoder(models.vqvae, bits, ConsistencyStream(self._synthesis))
+        return StreamDecoder(self._opened().vqvae, int(point.settings["bits"]), self._synthesiser())
 
     def pack(self, coded: Coded, point: OperatingPoint) -> bytes:
         """Return a file of its own: the header that `bitstream` describes, and the payload."""
@@ -209,6 +222,24 @@ class SpectrogramCodec(Codec):
         layout, mode, model = self._format(point)
         codes = decode_payload(payload, header.length, layout, mode, model, header.version)
         return encode_payload(codes, layout, mode, model)[0]
+
+    def _synthesiser(self) -> Synthesiser:
+        """Return a new stream from mels to samples."""
+        from codecbench_spc.model.consistency import ConsistencyStream
+        from codecbench_spc.stream import VocoderStream
+
+        vocoder = self._opened().vocoder
+        return ConsistencyStream(self._synthesis) if vocoder is None else VocoderStream(vocoder)
+
+    def _check(self, wave: Wave) -> None:
+        if not np.isfinite(wave).all():
+            raise InvalidInput(
+                f"{self.kind}: the wave holds samples that are not finite; repair the recording"
+            )
+
+    def _coded(self, wave: Wave, codes: Codes, point: OperatingPoint) -> Coded:
+        payload, packet_bytes = encode_payload(codes, *self._format(point))
+        return Coded(payload, len(wave), HEADER_BYTES, packet_bytes, codes)
 
     def _opened(self) -> _Models:
         if self._models is None:

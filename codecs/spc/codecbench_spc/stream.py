@@ -8,6 +8,7 @@ stays bounded there too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from codecbench_spc.model.vocoder import Vocoder
     from codecbench_spc.model.vqvae import VQVAE
 
+FRAMES_A_COLUMN = PATCH_SAMPLES // HOP_LENGTH
 CONTEXT_SAMPLES = WINDOW_LENGTH - HOP_LENGTH
 """Samples around its own that a patch needs, on both sides together."""
 
@@ -95,6 +97,26 @@ class StreamEncoder:
         return np.asarray(codes[0].cpu().numpy())
 
 
+@torch.inference_mode()
+def encode_together(vqvae: VQVAE, waves: Sequence[Wave], bits: int, columns: int) -> list[Codes]:
+    """Return the tokens of several waves at once, each int64 [F, k] as a `StreamEncoder` gives them.
+
+    Shorter waves are followed by silence, as at the end of a stream, and their tokens cut back: a column
+    knows nothing of later ones.  So many ``columns`` are worked on at a time.
+    """
+    lengths = [-(-len(wave) // PATCH_SAMPLES) for wave in waves]
+    padded = np.zeros((len(waves), max([1, *lengths]) * PATCH_SAMPLES + CONTEXT_SAMPLES))
+    for row, wave in zip(padded, waves, strict=True):
+        row[LEFT_SAMPLES : LEFT_SAMPLES + len(wave)] = wave.astype(np.float32, copy=False)
+    device, state, parts = next(vqvae.parameters()).device, StreamState(), []
+    step = columns * PATCH_SAMPLES
+    for start in range(0, padded.shape[1] - CONTEXT_SAMPLES, step):
+        part = torch.from_numpy(padded[:, start : start + step + CONTEXT_SAMPLES]).to(device)
+        parts.append(vqvae.encode(mel_of_padded(part), bits, state).cpu().numpy())
+    codes = np.concatenate(parts, axis=2)
+    return [each[:, :length].astype(np.int64) for each, length in zip(codes, lengths, strict=True)]
+
+
 class Synthesiser(Protocol):
     """What makes samples of log-mel frames, chunk by chunk: `ConsistencyStream` or `VocoderStream`."""
 
@@ -136,6 +158,31 @@ class StreamDecoder:
     def flush(self) -> Wave:
         """End the stream: return the samples that waited for the lookahead, float32 [n]."""
         return self._synthesiser.flush()
+
+
+@torch.inference_mode()
+def decode_together(
+    vqvae: VQVAE, codes: Sequence[Codes], bits: int, synthesisers: Sequence[Synthesiser], columns: int
+) -> list[Wave]:
+    """Return the samples of several utterances' tokens, float32 [n] each as a `StreamDecoder` gives them.
+
+    Their mels are made at once, so many ``columns`` at a time, the samples of each by a new synthesiser.
+    """
+    longest = max((each.shape[1] for each in codes), default=0)
+    padded = np.stack([np.pad(each, ((0, 0), (0, longest - each.shape[1]))) for each in codes])
+    device, state = next(vqvae.parameters()).device, StreamState()
+    made: list[list[Wave]] = [[] for _ in codes]
+    for start in range(0, longest, columns):
+        part = torch.from_numpy(padded[:, :, start : start + columns]).to(device)
+        mels = exact_mel(vqvae.decode(part, bits, state))
+        for mel, each, synthesiser, waves in zip(mels, codes, synthesisers, made, strict=True):
+            frames = FRAMES_A_COLUMN * max(0, min(columns, each.shape[1] - start))
+            if frames:
+                waves.append(synthesiser.push(mel[:, :frames]))
+    return [
+        np.concatenate([*waves, synthesiser.flush()])
+        for waves, synthesiser in zip(made, synthesisers, strict=True)
+    ]
 
 
 class VocoderStream:
