@@ -1,31 +1,23 @@
 """Isolation of plugin code: whatever it changes in the process is put back for others.
 
 Inside the guard, standard output goes to standard error, for tables and CSV own it.  Afterwards the process
-is put back as it was: working folder, environment, random states, numpy's error handling, filters of
-warnings, torch's threads, handlers of signals, Python's hooks for errors and its limit on recursion.  What
-would end the process (`SystemExit`, any `BaseException`) becomes an ordinary error.
+is put back as it was, see `codecbench.kept`.  What would end the process (`SystemExit`, any `BaseException`)
+becomes an ordinary error, and a copy of the process that the plugin has forked ends.
 """
 
 from __future__ import annotations
 
-import ctypes
 import io
 import multiprocessing
 import os
-import random
-import signal
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from typing import Any
 
+from codecbench import kept
 from codecbench.errors import CodecBenchError, PluginStopped, StorageError, told
-
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
-_OURS = "CODECBENCH_"
 
 
 @contextmanager
@@ -36,7 +28,7 @@ def guarded(*, loading: bool = False) -> Iterator[None]:
     ----------
     loading : bool
         Whether the block imports or opens something: libraries may then add variables to the environment
-        (not change them, and none of the suite's own), for they read them later.
+        (not change them, and none of the suite's own) and folders of modules, for they use them later.
 
     Raises
     ------
@@ -46,11 +38,10 @@ def guarded(*, loading: bool = False) -> Iterator[None]:
         In place of a `StorageError`, which only the suite itself may raise.
     """
     with ExitStack() as after:
-        for keep in (_keep_streams, _keep_signals, _keep_numpy, _keep_random, _keep_warnings, _keep_torch):
-            after.callback(keep())
-        after.callback(_keep_hooks())
-        after.callback(_keep_environment(loading))
-        after.callback(_keep_folder())
+        after.callback(_keep_streams())
+        for back in kept.keep(loading=loading):
+            after.callback(back)
+        after.callback(_end_if_forked, os.getpid())
         try:
             yield
         except StorageError as error:
@@ -69,6 +60,12 @@ def to_stderr() -> None:
     with suppress(OSError):
         os.dup2(2, 1)
     sys.stdout = sys.stderr
+
+
+def _end_if_forked(pid: int) -> None:
+    """End a copy that came out of plugin code: it would go on as we do, and answer or store twice."""
+    if os.getpid() != pid:
+        os._exit(1)
 
 
 class _Stderr(io.TextIOBase):
@@ -102,10 +99,10 @@ class _Stderr(io.TextIOBase):
 def _keep_streams() -> Callable[[], None]:
     out, err = sys.stdout, sys.stderr
     _flush()
-    kept: int | None = None
+    before: int | None = None
     with suppress(OSError):  # a process without one of the two has nothing to keep clean
         os.fstat(2)
-        kept = os.dup(1)
+        before = os.dup(1)
         os.dup2(2, 1)
     if err is not None:
         sys.stdout = _Stderr(err)
@@ -113,9 +110,9 @@ def _keep_streams() -> Callable[[], None]:
     def back() -> None:
         _flush()
         sys.stdout, sys.stderr = out, err
-        if kept is not None:
-            os.dup2(kept, 1)
-            os.close(kept)
+        if before is not None:
+            os.dup2(before, 1)
+            os.close(before)
 
     return back
 
@@ -124,131 +121,9 @@ def _flush() -> None:
     for stream in {sys.stdout, sys.stderr, sys.__stdout__}:
         with suppress(Exception):
             stream.flush()  # type: ignore[union-attr]
-    libc = _libc()
+    libc = kept.libc()  # the C library has a buffer of its own for standard output
     if libc is not None:
         libc.fflush(None)
-
-
-@cache
-def _libc() -> Any:
-    """Return the C library, which has a buffer of its own for standard output; None on Windows."""
-    try:
-        return ctypes.CDLL(None)
-    except (OSError, TypeError):
-        return None
-
-
-def _keep_signals() -> Callable[[], None]:
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
-
-    def back() -> None:
-        for number, handler in before.items():
-            if handler is not None and signal.getsignal(number) is not handler:
-                signal.signal(number, handler)
-
-    return back
-
-
-def _keep_hooks() -> Callable[[], None]:
-    """Keep what Python calls for errors nobody catches: without a thread's hook no thread starts any more."""
-    whole, unraisable, thread = sys.excepthook, sys.unraisablehook, threading.excepthook
-    depth = sys.getrecursionlimit()
-
-    def back() -> None:
-        sys.excepthook, sys.unraisablehook, threading.excepthook = whole, unraisable, thread
-        if sys.getrecursionlimit() != depth:
-            sys.setrecursionlimit(depth)
-
-    return back
-
-
-def _keep_numpy() -> Callable[[], None]:
-    numpy = sys.modules.get("numpy")
-    if numpy is None or not hasattr(numpy, "seterr"):  # half imported
-        return lambda: None
-    before = numpy.geterr()
-
-    def back() -> None:
-        numpy.seterr(**before)
-
-    return back
-
-
-def _numpys_generator() -> Any:
-    """Return numpy's module with its global generator, which numpy imports when it is asked for."""
-    found = sys.modules.get("numpy.random")
-    return found if hasattr(found, "set_state") else None
-
-
-def _keep_random() -> Callable[[], None]:
-    ours, generator = random.getstate(), _numpys_generator()
-    numpys = generator and generator.get_state()
-
-    def back() -> None:
-        random.setstate(ours)
-        if generator:
-            generator.set_state(numpys)
-        elif imported := _numpys_generator():
-            imported.seed()  # as the import itself did
-
-    return back
-
-
-def _keep_warnings() -> Callable[[], None]:
-    before, show = list(warnings.filters), warnings.showwarning
-
-    def back() -> None:
-        warnings.showwarning = show
-        if warnings.filters != before:
-            warnings.filters[:] = before  # type: ignore[index]
-
-    return back
-
-
-def _keep_torch() -> Callable[[], None]:
-    torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "get_rng_state"):  # half imported
-        return lambda: None
-    threads, dtype, state = torch.get_num_threads(), torch.get_default_dtype(), torch.get_rng_state()
-    grad = torch.is_grad_enabled()
-
-    def back() -> None:
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(grad)
-        torch.set_rng_state(state)
-
-    return back
-
-
-def _keep_environment(loading: bool) -> Callable[[], None]:
-    before = dict(os.environ)
-
-    def back() -> None:
-        if os.environ == before:
-            return
-        for name in set(os.environ) - set(before):
-            if not loading or name.startswith(_OURS):
-                del os.environ[name]
-        os.environ.update(before)
-
-    return back
-
-
-def _keep_folder() -> Callable[[], None]:
-    try:
-        before = os.getcwd()  # noqa: PTH109 - a path object is made twice as slowly, and never used
-    except OSError:  # the folder is gone; there is none to come back to
-        return lambda: None
-
-    def back() -> None:
-        with suppress(OSError):
-            os.chdir(before)
-
-    return back
 
 
 def _is_interruptible() -> bool:

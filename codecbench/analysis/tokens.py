@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "tokens_s", "bits_token", "ngram_bits", "codebooks", "codes_used", "perplexity", "recoded_equal",
+    "recoded_n",
 )  # fmt: skip
 
 
@@ -29,7 +30,8 @@ def token_facts(run: Run, codec: str, point: str) -> dict[str, float]:
     in percent of each stream's codes that occurs at all, the mean over streams; a codebook is taken to reach
     to the next power of two above the largest token of any stream.  ``perplexity`` is two to the entropy of
     a stream's tokens, the mean over streams.  ``recoded_equal`` is the share in percent of the tokens that
-    decoded speech, coded again, has at the same places; NaN for runs made before it was measured.
+    decoded speech, coded again, has at the same places, over the ``recoded_n`` utterances of which that was
+    measured; NaN where it was of none.
     """
     rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
     coded = with_tokens(rows)
@@ -47,6 +49,7 @@ def token_facts(run: Run, codec: str, point: str) -> dict[str, float]:
         "codes_used": 100 * float(np.mean([np.unique(stream).size for stream in streams])) / alphabet,
         "perplexity": float(np.mean([2.0 ** entropy_bits(stream) for stream in streams])),
         "recoded_equal": 100 * _over_time(coded, RECODED),
+        "recoded_n": float(coded[RECODED].count()) or math.nan,
     }
 
 

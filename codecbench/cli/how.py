@@ -19,6 +19,7 @@ from codecbench.run.calibrate import estimate
 from codecbench.run.executors import KINDS, check_options
 from codecbench.run.patience import Limits
 from codecbench.run.plan import DEFAULT_METRICS, Plan
+from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import RERUN
 from codecbench.store.layout import RECORDS
 from codecbench.text import printable
@@ -75,6 +76,12 @@ _SHARED = (
         default=str(DEFAULT_AUDIO),
         show_default=True,
         help="Keep decoded speech of so many utterances (speaker-balanced), of all, or of none.",
+    ),
+    click.option(
+        "--recode",
+        default=str(DEFAULT_RECODED),
+        show_default=True,
+        help="Let token codecs code so many again (or all, none): how stable tokens are.",
     ),
     click.option(
         "--shard",

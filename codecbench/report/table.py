@@ -119,6 +119,7 @@ FIXED = (
     Column("codes_used", "Codes used", "%", digits=0, note="of each stream, at all", of_tokens=True),
     Column("perplexity", "Perplexity", digits=0, note="codes a stream effectively uses", of_tokens=True),
     Column("recoded_equal", "Stable", "%", digits=0, note="tokens that recoding leaves", of_tokens=True),
+    Column("recoded_n", "Recoded", digits=0, note="utterances that Stable is of", of_tokens=True),
     Column("entropy_kbps", "Memoryless", "kbit/s", note="coded without memory, new speech", of_tokens=True),
     Column("causal", "Causal", note="whether it does without what comes later", of_tokens=True),
     Column("parameters_m", "Params", "M", digits=1, note="weights of a neural codec", of_tokens=True),

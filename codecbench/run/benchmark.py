@@ -19,6 +19,7 @@ from codecbench.run.footprint import with_peaks
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, LeftOut, Plan, require_something
 from codecbench.run.pool import cores
+from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import RERUN, Summary, run
 from codecbench.run.settle import Delays, unsettled
 from codecbench.run.shard import parse_shard
@@ -96,6 +97,7 @@ def benchmark(
     align: str = "codec",
     rerun: str = "missing",
     audio: int | str = DEFAULT_AUDIO,
+    recode: int | str = DEFAULT_RECODED,
     overwrite: bool = False,
     shard: str = "",
     costs: bool = False,
@@ -130,6 +132,9 @@ def benchmark(
         Which stored cells to compute again: ``"missing"`` (none), ``"failed"`` or ``"all"``.
     audio : int or str
         Keep decoded speech of so many utterances (speaker-balanced), of ``"all"`` or of ``"none"``.
+    recode : int or str
+        Have token codecs code the decoded speech of so many utterances again, which tells how stable tokens
+        are; chosen as for ``audio``, of the cells that are computed now.
     overwrite : bool
         Delete the run that the folder holds first.
     shard : str
@@ -170,14 +175,15 @@ def benchmark(
     if len(set(devices)) > 1:
         _check_several(executor, costs)
     _check_batch(batch, executor, costs)
-    kept = utterances_kept(plan.dataset, audio)
+    kept = chosen(plan.dataset, audio, "--audio")
+    recoded = chosen(plan.dataset, recode, "--recode")
     require_something(plan)
     if overwrite:
         _check_device(executor, device)
         delete_run(out)
     elif (out / MANIFEST).exists():
         read_manifest(out)  # refuses before anything is written into a folder that is not ours
-    described = describe(plan, device=device, audio=kept, command=command, align=align)
+    described = describe(plan, device=device, audio=kept, recoded=recoded, command=command, align=align)
     with Store(out) as store:
         merged = _merged(store, described)
         _check_device(executor, device)
@@ -191,9 +197,9 @@ def benchmark(
         turns = uuid.uuid4().hex if costs else ""
 
         def task_of(cell: Cell) -> Task:
-            return Task(
-                cell, plan.metrics, device, out if cell.utterance.id in kept else None, align, turns=turns
-            )
+            ident = cell.utterance.id
+            folder = out if ident in kept else None
+            return Task(cell, plan.metrics, device, folder, align, turns=turns, recode=ident in recoded)
 
         ours = replace(part.of(plan) if part else plan, in_turns=costs)
         work = todo(ours, store, task_of, merged, rerun=rerun, audio=kept)
@@ -221,15 +227,15 @@ def benchmark(
     return Benchmarked(load_run(out), plan.left_out, summary.computed, summary.failed)
 
 
-def utterances_kept(dataset: Dataset, audio: int | str) -> frozenset[str]:
-    """Return the ids of the utterances whose speech is kept: of a number of them, ``all`` or ``none``."""
-    if audio == "all":
+def chosen(dataset: Dataset, many: int | str, option: str) -> frozenset[str]:
+    """Return the ids of a speaker-balanced sample: of a number of utterances, of ``all`` or of ``none``."""
+    if many == "all":
         return frozenset(item.id for item in dataset.utterances)
-    if audio == "none" or str(audio) == "0":
+    if many == "none" or str(many) == "0":
         return frozenset()
-    if not str(audio).isdecimal():
-        raise WrongUsage(f"--audio {audio!r} is not usable; give a number, all or none")
-    return frozenset(item.id for item in dataset.sample(int(audio), dataset.seed).utterances)
+    if not str(many).isdecimal():
+        raise WrongUsage(f"{option} {many!r} is not usable; give a number, all or none")
+    return frozenset(item.id for item in dataset.sample(int(many), dataset.seed).utterances)
 
 
 def _needed(plan: Plan, device: str) -> Fitness:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import InvalidInput, WrongUsage
-from codecbench.run.benchmark import DEFAULT_AUDIO, utterances_kept
+from codecbench.run.benchmark import DEFAULT_AUDIO, chosen
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.describe import describe
 from codecbench.run.devices import check_device
@@ -25,6 +25,7 @@ from codecbench.run.executors import check_options, make_executor
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, Contestant, Plan, require_something
 from codecbench.run.pool import cores
+from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import missing
 from codecbench.run.shard import parse_shard
 from codecbench.store import manifest as manifests
@@ -62,6 +63,7 @@ def estimate(
     align: str = "codec",
     rerun: str = "missing",
     audio: int | str = DEFAULT_AUDIO,
+    recode: int | str = DEFAULT_RECODED,
     overwrite: bool = False,
     shard: str = "",
     costs: bool = False,
@@ -78,7 +80,7 @@ def estimate(
         Folder of the run; what it holds already is not counted.
     workers : int, optional
         A number of workers to tell the time for besides others, by default one a core.
-    executor, timeout_s, memory_gb, device, align, rerun, audio, overwrite, shard
+    executor, timeout_s, memory_gb, device, align, rerun, audio, recode, overwrite, shard
         As for `codecbench.benchmark`; one worker of the ``executor`` computes.
     costs, batch
         Refused: what the one measures besides and the other saves is not reckoned.
@@ -109,13 +111,14 @@ def estimate(
         raise WrongUsage("a dry run codes one utterance at a time; leave --batch out")
     if utterances < 1:
         raise InvalidInput(f"cannot calibrate with {utterances} utterances; give 1 or more")
-    kept = utterances_kept(plan.dataset, audio)
+    kept = chosen(plan.dataset, audio, "--audio")
+    recoded = chosen(plan.dataset, recode, "--recode")
     require_something(plan)
     check_device(device)
     ours = part.of(plan) if part else plan
-    described = describe(plan, device=device, audio=kept, align=align)
+    described = describe(plan, device=device, audio=kept, recoded=recoded, align=align)
     folder = _Folder(out) if overwrite else _read(out, described)
-    pieces = _pieces(ours, folder, rerun, kept)
+    pieces = _pieces(ours, folder, rerun, kept, recoded)
     if not pieces:
         return expect([], Costs({}), [workers or cores()], len(ours))
     found = _calibrate(_some(ours, pieces, utterances), device, align, executor, limits)
@@ -136,24 +139,27 @@ def _read(out: Path, described: manifests.Manifest) -> _Folder:
     return _Folder(out, {record["key"]: essence(record) for record in read_records(out)})
 
 
-def _pieces(plan: Plan, folder: _Folder, rerun: str, kept: frozenset[str]) -> list[Piece]:
+def _pieces(
+    plan: Plan, folder: _Folder, rerun: str, kept: frozenset[str], recoded: frozenset[str]
+) -> list[Piece]:
     wanted = {cell.key for cell in missing(plan, folder, rerun, kept)}
     names = tuple(metric.name for metric in plan.metrics)
     pieces = []
     for cell in plan:
         if cell.key in wanted:
-            pieces.append(_piece(cell, names, cell.utterance.id in kept))
+            ident = cell.utterance.id
+            pieces.append(_piece(cell, names, keep=ident in kept, recode=ident in recoded))
             continue
         known = folder.known[cell.key]
         lacking = tuple(name for name in names if name not in known["scored"])
         if lacking and known["status"] == "ok":
-            pieces.append(_piece(cell, lacking, False))
+            pieces.append(_piece(cell, lacking))
     return pieces
 
 
-def _piece(cell: Cell, metrics: tuple[str, ...], keep: bool) -> Piece:
+def _piece(cell: Cell, metrics: tuple[str, ...], *, keep: bool = False, recode: bool = False) -> Piece:
     utterance = cell.utterance
-    return Piece(cell.codec, cell.point.name, utterance.id, utterance.seconds or 0.0, metrics, keep)
+    return Piece(cell.codec, cell.point.name, utterance.id, utterance.seconds or 0.0, metrics, keep, recode)
 
 
 def _some(plan: Plan, pieces: Sequence[Piece], utterances: int) -> Plan:
@@ -179,7 +185,8 @@ def _calibrate(plan: Plan, device: str, align: str, executor: str, limits: Limit
         make_executor(executor, 1, limits) as (computing, _),
     ):
         out = Path(name)
-        meter = _Meter(computing, out, Task(next(iter(plan)), plan.metrics, device, out, align))
+        task = Task(next(iter(plan)), plan.metrics, device, out, align, recode=True)
+        meter = _Meter(computing, out, task)
         for entry in plan.contestants:
             meter.measure(replace(plan, contestants=(entry,)), entry)
         return meter.costs()

@@ -18,11 +18,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from codecbench import audio, calls, returned
 from codecbench.alignment import Delay
-from codecbench.codec import Codec, Codes, DecodedFiles, Wave
+from codecbench.codec import Codec, DecodedFiles, Wave
 from codecbench.data.sets import Utterance
 from codecbench.errors import CodecBenchError, StorageError, Unavailable, Unscorable, told
 from codecbench.guard import guarded
@@ -31,6 +29,7 @@ from codecbench.run import worker
 from codecbench.run.coding import Made, code
 from codecbench.run.devices import own_device
 from codecbench.run.plan import Cell
+from codecbench.run.recoding import recoded_equal
 from codecbench.run.scoring import (
     LAG_HZ,
     Pair,
@@ -42,10 +41,12 @@ from codecbench.run.scoring import (
     write_settled,
 )
 from codecbench.store.layout import audio_path, reference_path
-from codecbench.store.records import ALIGNMENT, MEASURED, RECODED, Record, encode_codes
+from codecbench.store.records import ALIGNMENT, MEASURED, RECODED, Record, decode_codes, encode_codes
 
 CODEC, AUDIO = "codec", "audio"
-"""What is spent beside metrics: coding, and keeping speech.  No metric has the name of a record's field."""
+"""What is spent beside metrics: coding, and keeping speech; `RECODED` is the third.
+
+No metric has the name of a record's field."""
 
 UNAVAILABLE = "unavailable: "
 """How the reason of a metric that cannot run on this machine begins."""
@@ -61,7 +62,7 @@ class Task:
     delay is to be undone, or where it lacks the scores of ``more``, some of the ``metrics``.  ``turns`` names
     the call in which codecs take turns, empty where they do not.  ``device`` names one or several, of which
     each worker takes its own, see `codecbench.run.devices`.  ``made`` is what a worker has coded at once with
-    other cells, see `codecbench.run.together`.
+    other cells, see `codecbench.run.together`.  With ``recode`` the stability of tokens is measured.
     """
 
     cell: Cell
@@ -73,14 +74,16 @@ class Task:
     known: Record | None = None
     more: tuple[Metric, ...] = ()
     turns: str = ""
+    recode: bool = False
     made: Made | None = None
 
 
 @dataclass
 class Outcome:
-    """A record, and where the time went: ``spent`` in seconds by metric, `CODEC` and `AUDIO`, with loading.
+    """A record, and where the time went: ``spent`` in seconds with loading.
 
-    ``wall_s`` is the whole time in the worker; the rest went into references, resampling and lags.
+    It is told by metric, `CODEC`, `RECODED` and `AUDIO`.  ``wall_s`` is the whole time in the worker; the
+    rest went into references, resampling and lags.
     """
 
     record: Record
@@ -202,6 +205,10 @@ def _measure(task: Task, outcome: Outcome) -> None:
         with _counted(outcome, metric.name):
             score_raw(metric, pair, record, _scorer(cell))
     _align(task.delay or own, pair, task, outcome)
+    if task.recode and record["codes"] is not None:
+        with _counted(outcome, RECODED):
+            decoded = pair.raw(codec.info.sample_rate_hz)
+            record[RECODED] = recoded_equal(codec, decode_codes(record["codes"]), decoded, cell.point)
     if task.out is not None:
         with _counted(outcome, AUDIO):
             record["audio"] = _keep(task.out, cell, pair.reference(LAG_HZ), pair.raw(LAG_HZ))
@@ -283,18 +290,7 @@ def _code(codec: Codec, wave: Wave, task: Task, outcome: Outcome) -> Wave:
         codes=None if coded.codes is None else encode_codes(coded.codes),
         batch=worker.batch(task.turns),
     )
-    if coded.codes is not None:
-        record[RECODED] = _recoded_equal(coded.codes, made.again)
     return made.decoded
-
-
-def _recoded_equal(codes: Codes, again: Codes | None) -> float | None:
-    """Return the share of tokens [F, T] that are the same at the same places where speech is coded again."""
-    if again is None or not codes.size:
-        return None
-    streams, steps = (min(one, other) for one, other in zip(codes.shape, again.shape, strict=True))
-    equal = np.count_nonzero(codes[:streams, :steps] == again[:streams, :steps])
-    return equal / max(codes.size, again.size)
 
 
 def _scorer(cell: Cell) -> Score:

@@ -14,24 +14,19 @@ from functools import partial
 from typing import TypeVar
 
 from codecbench import calls
-from codecbench.codec import Codec, Coded, Codes, OperatingPoint, Wave
+from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a codec made of one utterance, and the seconds that it took.
-
-    ``again`` are the tokens of the decoded speech coded once more; None without tokens, or where the codec
-    cannot code its own output.
-    """
+    """What a codec made of one utterance, and the seconds that it took."""
 
     coded: Coded
     encode_s: float
     decoded: Wave
     decode_s: float
-    again: Codes | None = None
 
 
 def code(codec: Codec, wave: Wave, point: OperatingPoint, device: str) -> Made:
@@ -39,13 +34,7 @@ def code(codec: Codec, wave: Wave, point: OperatingPoint, device: str) -> Made:
     timer = partial(timed, device)
     coded, encode_s = calls.encode(codec, wave, point, timer)
     decoded, decode_s = calls.decode(codec, coded, point, timer)
-    again = None
-    if coded.codes is not None:
-        try:
-            again = calls.encode(codec, decoded, point)[0].codes
-        except Exception:
-            again = None
-    return Made(coded, encode_s, decoded, decode_s, again)
+    return Made(coded, encode_s, decoded, decode_s)
 
 
 def code_together(codec: Codec, waves: Sequence[Wave], point: OperatingPoint, device: str) -> list[Made]:
@@ -53,13 +42,10 @@ def code_together(codec: Codec, waves: Sequence[Wave], point: OperatingPoint, de
     timer = partial(timed, device)
     coded, encode_s = calls.encode_batch(codec, waves, point, timer)
     decoded, decode_s = calls.decode_batch(codec, coded, point, timer)
-    again: Sequence[Codes | None] = [None] * len(waves)
-    if all(each.codes is not None for each in coded):
-        again = [each.codes for each in calls.encode_batch(codec, decoded, point)[0]]
     shares = [wave.size / sum(each.size for each in waves) for wave in waves]
     return [
-        Made(one, share * encode_s, speech, share * decode_s, codes)
-        for one, speech, codes, share in zip(coded, decoded, again, shares, strict=True)
+        Made(one, share * encode_s, speech, share * decode_s)
+        for one, speech, share in zip(coded, decoded, shares, strict=True)
     ]
 
 

@@ -27,10 +27,14 @@ def describe(
     *,
     device: str = "cpu",
     audio: Collection[str] = (),
+    recoded: Collection[str] = (),
     command: Sequence[str] = (),
     align: str = "codec",
 ) -> Manifest:
-    """Return the manifest of a run that is about to begin; ``audio`` are utterances whose speech is kept."""
+    """Return the manifest of a run that is about to begin.
+
+    ``audio`` are ids of utterances whose speech is kept, ``recoded`` of those that token codecs code twice.
+    """
     data = plan.dataset
     return {
         "format": FORMAT,
@@ -59,6 +63,7 @@ def describe(
                 "speaker": item.speaker,
                 "seconds": item.seconds,
                 "audio": reference_path(item.id) if item.id in audio else None,
+                "recoded": item.id in recoded,
                 "about": dict(item.about),
             }
             for item in data.utterances

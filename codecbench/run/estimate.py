@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from codecbench.run.cell import AUDIO, CODEC
+from codecbench.store.records import RECODED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Piece:
-    """A cell to compute: ``metrics`` are those it lacks; ``keep`` says whether its speech is kept."""
+    """A cell to compute: ``metrics`` are those it lacks; is its speech kept, is it coded again?"""
 
     codec: str
     point: str
@@ -70,6 +71,7 @@ class Piece:
     seconds: float
     metrics: tuple[str, ...]
     keep: bool = False
+    recode: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Estimate:
         import pandas as pd
 
         hours = pd.DataFrame(self.spent_s).T.fillna(0.0).rename_axis("codec") / 3600
-        hours = hours.rename(columns={CODEC: "coding", AUDIO: "keeping"})
+        hours = hours.rename(columns={CODEC: "coding", RECODED: "recoding", AUDIO: "keeping"})
         hours.loc["all"] = hours.sum()
         hours["hours"] = hours.sum(axis=1)
         cells = [*(self.cells_of[codec] for codec in self.spent_s), self.cells]
@@ -152,11 +154,7 @@ def expect(pieces: Iterable[Piece], costs: Costs, workers: Sequence[int], stored
     for piece in pieces:
         cost = costs.cells[piece.codec, piece.point]
         parts = spent.setdefault(piece.codec, {})
-        own = {
-            what: rate * piece.seconds
-            for what, rate in cost.spent.items()
-            if what in {CODEC, OTHER, *piece.metrics} or (what == AUDIO and piece.keep)
-        }
+        own = {what: rate * piece.seconds for what, rate in cost.spent.items() if what in parts_of(piece)}
         for what, value in own.items():
             parts[what] = parts.get(what, 0.0) + value
         count[piece.codec] = count.get(piece.codec, 0) + 1
@@ -172,6 +170,12 @@ def expect(pieces: Iterable[Piece], costs: Costs, workers: Sequence[int], stored
     return Estimate(
         sum(count.values()), stored, seconds, spent, count, audio_bytes, record_bytes, walls, costs.failed
     )
+
+
+def parts_of(piece: Piece) -> set[str]:
+    """Return what is spent on a piece of work, by name."""
+    beside = {AUDIO: piece.keep, RECODED: piece.recode}
+    return {CODEC, OTHER, *piece.metrics, *(what for what, wanted in beside.items() if wanted)}
 
 
 def _wall_s(workers: int, work_s: float, longest_s: float, cells: Mapping[str, int], costs: Costs) -> float:

@@ -147,6 +147,8 @@ class _Worker:
     """One process and the pipe to it."""
 
     _POLL_S = 0.2
+    _END_S = 10.0
+    """Threads of plugins and what they do at exit may go on for so long."""
 
     def __init__(self, number: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -186,7 +188,7 @@ class _Worker:
     def end(self) -> None:
         """Let the process finish: the end of the pipe is its signal."""
         self._connection.close()
-        self._process.join()
+        self._process.join(self._END_S)
         self._kill()
 
     def _kill(self) -> None:

@@ -104,7 +104,11 @@ def merge(old: Manifest | None, new: Manifest) -> Manifest:
     merged["metrics"] = {**old["metrics"], **new["metrics"]}
     before = {item["id"]: item for item in old["utterances"]}
     utterances = before | {
-        item["id"]: {**item, "audio": item["audio"] or before.get(item["id"], item)["audio"]}
+        item["id"]: {
+            **item,
+            "audio": item["audio"] or before.get(item["id"], item)["audio"],
+            "recoded": item.get("recoded") or before.get(item["id"], item).get("recoded", False),
+        }
         for item in new["utterances"]
     }
     merged["utterances"] = [utterances[key] for key in sorted(utterances)]

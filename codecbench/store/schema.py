@@ -55,7 +55,7 @@ _METRIC = record({
 }, {"compares_waveforms": truth})  # fmt: skip
 _UTTERANCE = record(
     {"id": _LABEL, "speaker": _LABEL, "seconds": _SECONDS, "audio": maybe(_LABEL)},
-    {"about": map_of(text())},
+    {"about": map_of(text()), "recoded": truth},
 )
 _DATASET = record(
     {"name": _LABEL, "revision": _LABEL, "licence": text(), "synthetic": truth},

@@ -32,9 +32,10 @@ SECOND = np.tile([[0, 1], [2, 2]], 30)
 
 
 @pytest.mark.parametrize(
-    ("again", "stable"), [([1.0, 0.5], 62.5), ([math.nan, 0.5], 50.0), ([math.nan, math.nan], math.nan)]
+    ("again", "stable", "of"),
+    [([1.0, 0.5], 62.5, 2), ([math.nan, 0.5], 50.0, 1), ([math.nan, math.nan], math.nan, math.nan)],
 )
-def test_counted_by_hand(again, stable):
+def test_counted_by_hand(again, stable, of):
     facts = token_facts(_Run([FIRST, SECOND], again), "c", "1")
     assert tuple(sorted(facts)) == tuple(sorted(COLUMNS))
     assert facts["tokens_s"] == 160 / 4
@@ -43,6 +44,7 @@ def test_counted_by_hand(again, stable):
     assert facts["codes_used"] == pytest.approx(100 * 1.5 / 4)
     assert facts["perplexity"] == pytest.approx((2 + 1) / 2)
     assert facts["recoded_equal"] == pytest.approx(stable, nan_ok=True)
+    assert facts["recoded_n"] == pytest.approx(of, nan_ok=True)
     assert 0 < facts["ngram_bits"] < 1  # each next token is certain; the number of the way is paid for
 
 

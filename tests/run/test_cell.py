@@ -15,13 +15,11 @@ import pytest
 import soundfile
 
 from codecbench import registry
-from codecbench.codec import Coded, OperatingPoint
 from codecbench.data.folders import load_dataset
 from codecbench.errors import StorageError, Unscorable
 from codecbench.metric import NOT_RECIPE, Metric
-from codecbench.run import cell as cells
 from codecbench.run.cell import Outcome, Task, compute
-from codecbench.run.coding import code, timed
+from codecbench.run.coding import timed
 from codecbench.run.plan import make_plan
 from codecbench.store.layout import audio_path
 from codecbench.store.records import decode_codes, flat, without_timings
@@ -121,8 +119,8 @@ def test_a_codec_is_opened_once_and_warmed_up(outcomes) -> None:
     codec.opened = codec.encoded = 0
     outcomes("fake@64+32")
     assert codec.opened == 1
-    # Two points of five utterances, each twice (for the stability of tokens), and once to warm up.
-    assert codec.encoded == 21
+    # Two points of five utterances, and once to warm up.
+    assert codec.encoded == 11
 
 
 def test_another_version_in_the_worker_is_refused(folder: Path, fakes: Path) -> None:
@@ -305,41 +303,3 @@ def test_a_metric_that_becomes_another_costs_its_score(folder: Path, fakes: Path
     record = compute(Task(cell, (Spoken(renamed="yes"),))).record
     assert record["scores"] == {"spoken": None}
     assert record["reasons"] == {"spoken": "knowing() of spoken gave Rate, not the same metric"}
-
-
-class Recoder:
-    """Gives one after the other of these tokens for whatever it is to code, fails at None."""
-
-    def __init__(self, *codes) -> None:
-        self.codes = list(codes)
-
-    def encode(self, wave, point) -> Coded:
-        codes = self.codes.pop(0)
-        if codes is None:
-            raise RuntimeError("too loud")
-        return Coded(b"1", wave.size, codes=np.asarray(codes))
-
-    def decode(self, coded, point):
-        return np.zeros(coded.length, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("again", "share"),
-    [
-        ([[1, 2, 3], [4, 5, 6]], 1.0),
-        ([[1, 2, 0], [4, 0, 6]], 4 / 6),
-        ([[1, 2], [4, 5]], 4 / 6),  # what is missing is not equal
-        ([[1, 2, 3, 4], [4, 5, 6, 7]], 6 / 8),
-        (None, None),
-    ],
-)
-def test_stability_is_the_share_of_tokens_that_a_second_coding_leaves(again, share) -> None:
-    codes = np.array([[1, 2, 3], [4, 5, 6]])
-    point = OperatingPoint("1", 1.0)
-    made = code(Recoder(codes, again), np.zeros(64_000, np.float32), point, "cpu")
-    assert cells._recoded_equal(made.coded.codes, made.again) == share
-
-
-def test_records_of_tokens_keep_their_stability(outcomes) -> None:
-    assert outcomes("fake@32")["quiet-0"].record["recoded_equal"] == 1.0
-    assert outcomes("pcm")["quiet-0"].record["recoded_equal"] is None

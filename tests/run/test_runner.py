@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import threading
 import time
 from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
@@ -209,6 +211,19 @@ def test_leaving_with_an_error_ends_the_workers_at_once() -> None:
     assert isinstance(future.exception(), WorkerDied)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def wait_at_exit() -> None:
+    atexit.register(time.sleep, 600)
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+
+def test_what_goes_on_in_a_worker_does_not_keep_the_run_from_ending(monkeypatch) -> None:
+    monkeypatch.setattr("codecbench.run.pool._Worker._END_S", 1.0)
+    begin = time.monotonic()
+    with WorkerPool(1) as pool:
+        pool.submit(wait_at_exit).result()
+    assert time.monotonic() - begin < 60
 
 
 def test_pool_ends_a_task_that_takes_too_long() -> None:

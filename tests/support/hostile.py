@@ -7,6 +7,8 @@ A row's key names the fault, its value makes it.  ``hostile:FAULT`` is a codec w
 from __future__ import annotations
 
 import ctypes
+import gc
+import locale
 import os
 import random
 import signal
@@ -61,6 +63,12 @@ def throw(error: BaseException) -> Any:
 
 def in_place(wave: Wave) -> Any:
     wave[wave.size // 2 :] = 0
+
+
+def forked(coded: Coded) -> Coded:
+    """Return twice, as where a program that cannot be started is called in a copy of the process."""
+    os.fork()
+    return coded
 
 
 def by_address(wave: Wave) -> Any:
@@ -164,11 +172,12 @@ CASTS: dict[str, tuple[Callable[[Coded, Wave], Any], dict[str, Any]]] = {
     "delay numpy": (lambda c, w: c, {"delay_ms": 2.5}),
     "print": (lambda c, w: print("NOISE") or (os.write(1, b"NOISE\n") and c), {"payload_bytes": 9600}),  # noqa: T201
     "closed": (lambda c, w: sys.stdout.close() or c, {"payload_bytes": 9600}),
+    "forked": (lambda c, w: forked(c), {"payload_bytes": 9600}),
 }  # fmt: skip
 
 
 def turn_everything() -> None:
-    """Change what a process shares: folder, environment, random states, numpy's errors, warnings, signals."""
+    """Change what a process shares: folder, environment, random states, settings of libraries, signals."""
     import torch
 
     os.chdir("/")
@@ -184,6 +193,19 @@ def turn_everything() -> None:
     torch.set_num_threads(torch.get_num_threads() + 1)
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(1)
+    torch.set_default_device("meta")
+    torch.set_float32_matmul_precision("medium")
+    torch.use_deterministic_algorithms(True)
+    torch.set_flush_denormal(True)
+    torch.backends.mkldnn.enabled = False
+    torch.backends.cudnn.benchmark = True
+    np.seterrcall(lambda *_: None)
+    np.setbufsize(1024)
+    gc.disable()
+    locale.setlocale(locale.LC_ALL, "C")
+    sys.path.insert(0, "/hostile")
+    sys.setprofile(lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 3600)
     sys.stdout = None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import locale
 import multiprocessing
 import os
 import random
@@ -176,6 +178,9 @@ def test_a_codec_that_is_right_is_left_as_it_is() -> None:
     assert made is codec and made.info is hostile.INFO and made.points is hostile.Good.points
 
 
+SMALL = np.finfo(np.float32).tiny
+
+
 def state() -> dict[str, Any]:
     import torch
 
@@ -190,6 +195,14 @@ def state() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "dtype": torch.get_default_dtype(),
         "torch": torch.get_rng_state().tolist(),
+        "device": torch.zeros(1).device.type,
+        "precision": torch.get_float32_matmul_precision(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "backends": (torch.backends.mkldnn.enabled, torch.backends.cudnn.benchmark),
+        "subnormal": SMALL / 2 > 0,
+        "buffers": (np.geterrcall(), np.getbufsize()),
+        "interpreter": (gc.isenabled(), locale.setlocale(locale.LC_ALL), sys.getprofile(), list(sys.path)),
+        "alarm": signal.getitimer(signal.ITIMER_REAL),
         "stdout": sys.stdout,
     }
 
@@ -219,6 +232,30 @@ def test_opening_may_add_variables_but_not_change_them(monkeypatch: pytest.Monke
         os.environ |= {"HOSTILE_NEW": "1", "HOSTILE_OLD": "2", "CODECBENCH_WEIGHTS_X": "/"}
     assert os.environ.pop("HOSTILE_NEW") == "1" and os.environ["HOSTILE_OLD"] == "1"
     assert "CODECBENCH_WEIGHTS_X" not in os.environ
+
+
+def test_loading_may_add_folders_of_modules_behind_all_others() -> None:
+    before = list(sys.path)
+    with guarded(loading=True):
+        sys.path[:] = ["/hostile", *before[1:]]
+    assert sys.path == [*before, "/hostile"]
+    sys.path.remove("/hostile")
+    with guarded():
+        sys.path = ["/hostile"]
+    assert sys.path == before
+
+
+def test_a_plugin_that_forks_gives_one_record_a_cell(folder: Path, tmp_path: Path, capfd: Any) -> None:
+    for executor in ("serial", "processes"):
+        out = tmp_path / executor
+        status = status_of(
+            f"run --codecs hostile:forked,pcm --metrics si-sdr --data {folder} --out {out} "
+            f"--executor {executor} --workers 1".split()
+        )
+        assert status == 0, capfd.readouterr().err
+        lines = [json.loads(line)["key"] for line in (out / "records.jsonl").read_text().splitlines()]
+        manifest = json.loads((out / "manifest.json").read_text())
+        assert len(lines) == len(set(lines)) == 2 * len(manifest["utterances"])
 
 
 def test_ctrl_c_stays_the_users_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
