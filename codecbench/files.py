@@ -10,8 +10,6 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-import platformdirs
-
 from codecbench.errors import StorageError
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.part")
@@ -20,6 +18,8 @@ _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.part")
 
 def user_cache() -> Path:
     """Return the folder for what the suite fetches or compiles once for this user; it may not exist yet."""
+    import platformdirs
+
     return Path(platformdirs.user_cache_dir("codecbench"))
 
 

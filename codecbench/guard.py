@@ -8,7 +8,6 @@ becomes an ordinary error, and a copy of the process that the plugin has forked 
 from __future__ import annotations
 
 import io
-import multiprocessing
 import os
 import sys
 import threading
@@ -128,5 +127,7 @@ def _flush() -> None:
 
 def _is_interruptible() -> bool:
     """Say whether a `KeyboardInterrupt` can be a user's: workers ignore Ctrl-C, and threads never get it."""
+    import multiprocessing
+
     in_main = threading.current_thread() is threading.main_thread()
     return in_main and multiprocessing.parent_process() is None

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -210,15 +210,17 @@ _INTERPRETER: list[Setting] = [
 
 
 def _environment(loading: bool) -> Back:
-    before = dict(os.environ)
+    # The table behind it: what `os.environ` shows is decoded anew at each look, a third of a guard.
+    table: Mapping[Any, Any] = vars(os.environ).get("_data", os.environ)
+    before = dict(table)
 
     def back() -> None:
-        if os.environ == before:
+        if table == before:
             return
-        for name in set(os.environ) - set(before):
+        for name in map(os.fsdecode, set(table) - set(before)):
             if not loading or name.startswith(_OURS):
                 del os.environ[name]
-        os.environ.update(before)
+        os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in before.items()})
 
     return back
 

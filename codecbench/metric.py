@@ -71,7 +71,8 @@ class Metric(ABC):
     its metadata is `NOT_RECIPE`.  Waves
     come read-only.  ``distributions`` are the installed packages whose versions belong into the manifest of a
     run.  ``citation`` is a short source for tables, ``bibtex`` its entry for a bibliography.
-    ``compares_waveforms`` marks a metric that tells nothing of vocoders, which make the phases anew.
+    ``compares_waveforms`` marks a metric that tells nothing of vocoders, which make the phases anew,
+    ``no_reference`` one that looks at the degraded wave alone.
     """
 
     name: ClassVar[str]
@@ -81,6 +82,7 @@ class Metric(ABC):
     sample_rate_hz: ClassVar[int]
     value_range: ClassVar[tuple[float, float]]
     compares_waveforms: ClassVar[bool] = False
+    no_reference: ClassVar[bool] = False
     library: ClassVar[str] = ""
     distributions: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1

@@ -7,7 +7,6 @@ with the argument (a checkpoint file), and returns a `Codec`, a `Metric`, or a d
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -112,6 +111,8 @@ def command(name: str) -> click.Command:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the message for an unknown name, with the nearest known one and the whole list."""
+    import difflib
+
     listed = sorted(known)
     close = difflib.get_close_matches(name, listed, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(listed)}"
@@ -155,10 +156,18 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else "an unknown package"
 
 
-@cache
 def _table(group: str) -> dict[str, tuple[EntryPoint, ...]]:
     """Return all entry points of a group by name."""
-    table: dict[str, tuple[EntryPoint, ...]] = {}
-    for point in entry_points(group=group):
-        table[point.name] = (*table.get(point.name, ()), point)
-    return table
+    return _tables().get(group, {})
+
+
+@cache
+def _tables() -> dict[str, dict[str, tuple[EntryPoint, ...]]]:
+    """Return our groups of entry points, read once: that opens a file of each installed package."""
+    tables: dict[str, dict[str, tuple[EntryPoint, ...]]] = {}
+    found = entry_points()
+    for group in (CODECS, METRICS, DATASETS, COMMANDS):
+        table = tables.setdefault(group, {})
+        for point in found.select(group=group):
+            table[point.name] = (*table.get(point.name, ()), point)
+    return tables

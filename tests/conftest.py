@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 _OURS = {"codecbench", "codecbench-fakes", "codecbench-hostile"}
 
 
-def _entry_points(**selected: str) -> list[EntryPoint]:
+def _entry_points() -> EntryPoints:
     """Return the project's own entry points: what else is installed here must not change a test."""
-    return [point for point in entry_points(**selected) if point.dist and point.dist.name in _OURS]
+    found = entry_points()
+    every = (point for group in found.groups for point in found.select(group=group))
+    return EntryPoints(point for point in every if point.dist and point.dist.name in _OURS)
 
 
 # Before any test module asks for names.

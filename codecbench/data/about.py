@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from codecbench import registry
@@ -22,6 +21,8 @@ def told(folder: Path) -> dict[str, str]:
     InvalidInput
         If the file is unreadable or not TOML, or has another key, or a value that is no line of text.
     """
+    import tomllib
+
     path = folder / ABOUT
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

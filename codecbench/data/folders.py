@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,6 +136,8 @@ def _of_files(
     name: str, folder: Path, known: dict[str, dict[str, str]], located: Mapping[str, Path] | None = None
 ) -> Dataset:
     """Return the set of files that are named below a folder, with what is known of each."""
+    from concurrent.futures import ThreadPoolExecutor
+
     files = list(known)
     paths = [(located or {}).get(file, folder / file) for file in files]
     with ThreadPoolExecutor() as pool:

@@ -23,10 +23,10 @@ class Scheme:
 
 
 def _by_stem(label: str, pattern: str) -> Scheme:
-    compiled = re.compile(rf"(?:^|.*/){pattern}", re.IGNORECASE)
+    whole = rf"(?:^|.*/){pattern}"
 
     def speaker(name: str) -> str | None:
-        match = compiled.fullmatch(name)
+        match = re.fullmatch(whole, name, re.IGNORECASE)
         return match[1] if match else None
 
     return Scheme(label, speaker)

@@ -20,6 +20,7 @@ class PredictedOpinion(Metric):
     network: ClassVar[Shipped]
     unit: ClassVar[str] = "MOS"
     higher_is_better: ClassVar[bool] = True
+    no_reference: ClassVar[bool] = True
     sample_rate_hz: ClassVar[int] = 16_000
     value_range: ClassVar[tuple[float, float]] = (1.0, 5.0)
     library: ClassVar[str] = "speechmos-0.0.1.1"

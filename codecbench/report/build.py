@@ -12,12 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from codecbench.analysis import comparisons, lags
+from codecbench.analysis.judged import against_original
 from codecbench.analysis.runs import is_ground_truth, load_runs, ordered, without_audio
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, heard, latex_table, methods, page, pictures, table_formats
+from codecbench.report import figures, heard, judged, latex_table, methods, page, pictures, table_formats
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.clips import Clips
@@ -107,6 +108,7 @@ def _findings(run: Run, literature: pd.DataFrame, runs: Sequence[Path], content:
         failures=comparisons.failures(run),
         published=literature,
         heard=tuple(answered(runs)),
+        judged=against_original(run),
     )
 
 
@@ -161,6 +163,8 @@ def _write_tables(findings: Findings, folder: Path) -> None:
         "summary": findings.summary, "pairs": findings.pairs, "bd": findings.deltas, "lags": findings.lags,
         "failures": findings.failures,
     }  # fmt: skip
+    if len(findings.judged):
+        frames["judged"] = findings.judged
     for test in findings.heard:
         frames[f"listening-{slug(test.name)}"] = test.result.table
         if len(test.result.pairs):
@@ -197,6 +201,7 @@ def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
     if tokens := tokens_of(findings.table):
         parts += ["## Tokens", table_formats.markdown(tokens)]
     parts += [table_formats.markdown(findings.by)] if findings.by is not None else []
+    parts += judged.in_markdown(judged.judged(run, findings.judged, heard=bool(findings.heard)))
     parts += [*images[1:], *heard.markdown(findings.heard)]
     parts += ["## Methods", *[table_formats.escape_markdown(text) for text in methods.paragraphs(run)]]
     return "\n\n".join(parts) + "\n"

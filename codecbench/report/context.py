@@ -13,6 +13,7 @@ from codecbench.listen.answers import Answered
 from codecbench.report import methods
 from codecbench.report.agreement_figure import CAUTION
 from codecbench.report.heard import heard
+from codecbench.report.judged import TITLE, judged
 from codecbench.report.selection import scores_of, tokens_of
 from codecbench.report.table import PaperTable, fixed
 from codecbench.report.table_formats import ranks_told
@@ -43,6 +44,7 @@ class Findings:
     failures: pd.DataFrame
     published: pd.DataFrame
     heard: tuple[Answered, ...]
+    judged: pd.DataFrame
 
 
 def page_context(run: Run, findings: Findings) -> dict[str, Any]:
@@ -72,6 +74,8 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "reasons": collections.Counter(findings.failures["reason"]).most_common(6),
         "left_out": manifest["left_out"],
         "heard": heard(findings.heard),
+        "judged": judged(run, findings.judged, heard=bool(findings.heard)),
+        "judged_title": TITLE,
         "methods": methods.paragraphs(run),
         "bibtex": methods.bibtex(run),
         "command": shlex.join(str(word) for word in manifest["command"]),

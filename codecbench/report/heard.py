@@ -10,21 +10,13 @@ from typing import Any
 import pandas as pd
 
 from codecbench.listen.answers import Answered
+from codecbench.report import shown
+from codecbench.report.shown import Shown
 from codecbench.report.table import fixed
 from codecbench.report.table_formats import escape_markdown
 
 Row = dict[str, Any]
 Column = tuple[str, Callable[[Row], str]]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One table: its heading, the columns' heads, and rows of text whose first ``names`` cells are names."""
-
-    heading: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    names: int
 
 
 @dataclass(frozen=True)
@@ -48,15 +40,9 @@ def markdown(tests: Sequence[Answered]) -> list[str]:
     for test in heard(tests):
         parts.append(f"### {escape_markdown(test.name)} ({test.kind})")
         for table in test.tables:
-            parts += [f"{table.heading}:", _markdown_table(table)]
+            parts += [f"{table.heading}:", shown.markdown(table)]
         parts += [escape_markdown(text) for text in test.told]
     return parts
-
-
-def _markdown_table(table: Shown) -> str:
-    rule = [":--" if place < table.names else "--:" for place in range(len(table.heads))]
-    rows = [[escape_markdown(cell) for cell in row] for row in (table.heads, *table.rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (rows[0], rule, *rows[1:]))
 
 
 def _number(name: str, digits: int) -> Callable[[Row], str]:

@@ -98,6 +98,7 @@ def _metric(metric: Any) -> Manifest:
         "unit": metric.unit,
         "higher_is_better": metric.higher_is_better,
         "compares_waveforms": metric.compares_waveforms,
+        "no_reference": metric.no_reference,
         "value_range": [_finite(bound) for bound in metric.value_range],
         "citation": metric.citation,
         "bibtex": metric.bibtex,

@@ -52,7 +52,7 @@ _POINT = record({"name": _LABEL, "nominal_kbps": _RATE}, {"frame_rate_hz": _RATE
 _METRIC = record({
     "signature": text(), "label": _LABEL, "unit": _LABEL, "higher_is_better": truth,
     "value_range": list_of(_SCORE, 2, 2), "citation": text(),
-}, {"compares_waveforms": truth})  # fmt: skip
+}, {"compares_waveforms": truth, "no_reference": truth})  # fmt: skip
 _UTTERANCE = record(
     {"id": _LABEL, "speaker": _LABEL, "seconds": _SECONDS, "audio": maybe(_LABEL)},
     {"about": map_of(text()), "recoded": truth},

@@ -35,10 +35,10 @@ class Answer(NamedTuple):
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Install the fake codecs and metrics for one test, in this process and in workers."""
     monkeypatch.syspath_prepend(str(FAKES))
-    registry._table.cache_clear()
+    registry._tables.cache_clear()
     worker.forget()
     yield FAKES
-    registry._table.cache_clear()
+    registry._tables.cache_clear()
     worker.forget()
 
 
@@ -122,8 +122,8 @@ def hostile_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for path in paths:
             patch.syspath_prepend(path)
-        registry._table.cache_clear()
+        registry._tables.cache_clear()
         worker.forget()
         yield os.pathsep.join(paths)
-    registry._table.cache_clear()
+    registry._tables.cache_clear()
     worker.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +69,15 @@ def test_a_name_registered_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         EntryPoint("twice", "two:Twice", registry.CODECS),
         EntryPoint("other", "builtins:dict", registry.CODECS),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
-    registry._table.cache_clear()
+    monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints(points))
+    registry._tables.cache_clear()
     try:
         assert registry.names(registry.CODECS) == ["other", "twice"]
         assert registry.load(registry.CODECS, "other") is dict
         with pytest.raises(ContractBroken, match=r"'twice': two packages register this name \(one:Twice of"):
             registry.load(registry.CODECS, "twice")
     finally:
-        registry._table.cache_clear()
+        registry._tables.cache_clear()
 
 
 def test_an_argument_for_a_codec_without_one_is_refused() -> None:

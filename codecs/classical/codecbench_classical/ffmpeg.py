@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,6 +46,8 @@ def encode(
     list of bytes
         Packets in order; the encoder may add one for what it held back.
     """
+    from fractions import Fraction
+
     import av
 
     sample_format = "s16" if frames.dtype == np.int16 else "flt"
