@@ -27,15 +27,17 @@ BOOK = "quantizer.lower.2.codes"
 def pairs(path: Path, data: DataConfig, seconds: float, rng: np.random.Generator) -> np.ndarray:
     """Vectors of two neighbouring rows at the lowest rate, float32 [n, 2 D], of so much training speech."""
     model, cache = build_vqvae(load(path)), SpeechCache(data)
-    assert isinstance(model.quantizer, PatchVQ)
+    quantizer = model.quantizer
+    assert isinstance(quantizer, PatchVQ)
+    quantizer.paired = True
     learned = [utterance for utterance in cache.utterances if not utterance.held_out]
     found = []
     for index in rng.permutation(len(learned)):
         mel = log_mel(torch.from_numpy(cache.wave(learned[index]))[None])
         mel = mel[:, :, : mel.shape[2] // PATCH_FRAMES * PATCH_FRAMES]
         z = model.analyse(mel, len(TOKEN_BITS) - 1)
-        rows = model.quantizer.inward(z.permute(0, 2, 3, 1))
-        found.append(rows.unflatten(1, (-1, 2)).transpose(2, 3).flatten(3).flatten(0, 2).numpy())
+        rows = quantizer.inward(z.permute(0, 2, 3, 1))
+        found.append(quantizer.joined(rows, TOKEN_BITS[-1]).flatten(0, 2).numpy())
         seconds -= learned[index].samples / 16_000
         if seconds <= 0:
             break

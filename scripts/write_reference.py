@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -19,6 +20,7 @@ TABLES = ROOT / "reports" / "reference" / "tables"
 MEASURED = ROOT / "docs" / "measured"
 MARKS = ("<!-- reference:begin -->\n", "<!-- reference:end -->\n")
 SIGNIFICANT = 0.05
+Row = Mapping[str, Any]
 
 SCORES = {"stoi": ("STOI", 3), "pesq-wb": ("PESQ-WB", 2), "visqol": ("ViSQOL", 2), "mcd": ("MCD, dB", 2),
           "dnsmos": ("DNSMOS", 2), "dwer": ("dWER, %", 1)}  # fmt: skip
@@ -46,22 +48,31 @@ NOTES = Path(__file__).parent / "reference_notes.md"
 THESIS_NOTES = Path(__file__).parent / "thesis_notes.md"
 
 
-def summary() -> pd.DataFrame:
-    """Return the report's means, a row a point."""
-    table = pd.read_csv(TABLES / "summary.csv", dtype={"point": str})
-    return table.set_index(table["codec"] + "@" + table["point"])
+def read(path: Path) -> list[Row]:
+    """Return the rows of a table, points as text."""
+    rows: Any = pd.read_csv(path, dtype={"point": str}).to_dict("records")
+    return list(rows)
 
 
-def differences() -> dict[tuple[str, str, str], pd.Series]:
+def summary() -> dict[str, Row]:
+    """Return the report's means by point."""
+    return {f"{row['codec']}@{row['point']}": row for row in read(TABLES / "summary.csv")}
+
+
+def differences() -> dict[tuple[str, str, str], Row]:
     """Return the report's paired differences `a - b` by metric, a and b, in both directions."""
-    found: dict[tuple[str, str, str], pd.Series] = {}
-    for _, row in pd.read_csv(TABLES / "pairs.csv").iterrows():
+    found: dict[tuple[str, str, str], Row] = {}
+    for row in read(TABLES / "pairs.csv"):
         found[row["metric"], row["a"], row["b"]] = row
-        turned = row.copy()
-        turned["difference"] = -row["difference"]
-        turned["low"], turned["high"] = -row["high"], -row["low"]
-        found[row["metric"], row["b"], row["a"]] = turned
+        turned = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+        found[row["metric"], row["b"], row["a"]] = {**row, **turned}
     return found
+
+
+def thesis(name: str) -> dict[tuple[str, str], Row]:
+    """Return a table of differences between spc (b) and rvq (a) by metric and rate."""
+    rows = read(MEASURED / f"thesis-{name}.csv")
+    return {(row["metric"], row["a"].partition("@")[2]): row for row in rows}
 
 
 def signed(value: float, decimals: int) -> str:
@@ -70,7 +81,7 @@ def signed(value: float, decimals: int) -> str:
     return text.replace("-", "−") if float(text) else f"{0:.{decimals}f}"
 
 
-def interval(row: Mapping[str, float], decimals: int) -> str:
+def interval(row: Row, decimals: int) -> str:
     """Return a difference with its interval; bold where it is significant after Holm's correction."""
     low, high = (signed(row[name], decimals) for name in ("low", "high"))
     text = f"{signed(row['difference'], decimals)} [{low}, {high}]"
@@ -91,45 +102,44 @@ def name_of(label: str) -> str:
 def readme_section() -> str:
     """Return the text between README's marks."""
     points, paired = summary(), differences()
-    shown = points.loc[list(SHOWN)].sort_values("payload_kbps", kind="stable")
-    (count,) = set(shown["n"])
-    head = ("codec", "kbit/s, measured", *(heading for heading, _ in SCORES.values()), "delay, ms")
-
-    def cell(row: pd.Series, metric: str) -> str:
-        decimals = SCORES[metric][1]
-        if pd.isna(row[metric]):
-            return "–"
-        mean, low, high = (f"{row[metric + part]:.{decimals}f}" for part in ("", "_low", "_high"))
-        return f"{mean} ({low}–{high})"
-
+    shown = sorted(((label, points[label]) for label in SHOWN), key=lambda pair: pair[1]["payload_kbps"])
+    (count,) = {row["n"] for _, row in shown}
+    headings = [heading for heading, _ in SCORES.values()]
     rows = [
         (
-            name_of(str(label)),
+            name_of(label),
             f"{row['payload_kbps']:.2f}",
-            *(cell(row, metric) for metric in SCORES),
+            *(mean(row, metric) for metric in SCORES),
             f"{row['delay_ms']:g}",
         )
-        for label, row in shown.iterrows()
+        for label, row in shown
     ]
     compared = [
         (f"{name_of(ours)} − `{other}`", *(interval(paired[m, ours, other], SCORES[m][1]) for m in SCORES))
         for ours, others in AGAINST
         for other in others
     ]
-    bd = pd.read_csv(TABLES / "bd.csv").set_index(["metric", "anchor", "test"])
-    headings = [heading for heading, _ in SCORES.values()]
     return NOTES.read_text(encoding="utf-8").format(
         count=count,
-        points=table(head, rows),
+        points=table(("codec", "kbit/s, measured", *headings, "delay, ms"), rows),
         differences=table(("difference", *headings), compared),
-        bd_stoi=bd_text(bd, "stoi"),
-        bd_pesq=bd_text(bd, "pesq-wb"),
+        bd_stoi=bd_rate("stoi"),
+        bd_pesq=bd_rate("pesq-wb"),
     )
 
 
-def bd_text(bd: pd.DataFrame, metric: str) -> str:
+def mean(row: Row, metric: str) -> str:
+    """Return a mean with its interval; a dash where the metric does not apply."""
+    if pd.isna(row[metric]):
+        return "–"
+    text, low, high = (f"{row[metric + part]:.{SCORES[metric][1]}f}" for part in ("", "_low", "_high"))
+    return f"{text} ({low}–{high})"
+
+
+def bd_rate(metric: str) -> str:
     """Return the BD-rate of spc against rvq with its interval."""
-    row = bd.loc[(metric, "rvq", "spc")]
+    found = {(row["metric"], row["anchor"], row["test"]): row for row in read(TABLES / "bd.csv")}
+    row = found[metric, "rvq", "spc"]
     low, high = (signed(row[f"rate_{end}"], 1) for end in ("low", "high"))
     return f"{signed(row['rate'], 1)} % [{low}, {high}]"
 
@@ -138,51 +148,48 @@ def thesis_page() -> str:
     """Return docs/thesis.md: patches against residual columns at four rates, by way of synthesis."""
     parts = []
     for name, told in THESIS.items():
-        compared = pd.read_csv(MEASURED / f"thesis-{name}.csv")
-        compared["rate"] = compared["a"].str.partition("@")[2]
-        count, speakers = (int(compared[column].iloc[0]) for column in ("n", "speakers"))
+        compared = thesis(name)
+        first = next(iter(compared.values()))
         parts.append(
-            f"## {told[0].upper()}{told[1:]}\n\n{count} utterances of {speakers} speakers.\n\n"
-            + thesis_table(compared.set_index(["metric", "rate"]))
+            f"## {told[0].upper()}{told[1:]}\n\n{first['n']} utterances of {first['speakers']} speakers.\n\n"
+            + thesis_table(compared)
         )
+    findings = "\n".join(line for name in THESIS for line in thesis_findings(name))
     return THESIS_NOTES.read_text(encoding="utf-8").format(
-        tables="\n\n".join(parts), findings=thesis_findings()
+        tables="\n\n".join(parts), findings=f"## What the tables say\n\n{findings}"
     )
 
 
-def thesis_table(compared: pd.DataFrame) -> str:
+def thesis_table(compared: Mapping[tuple[str, str], Row]) -> str:
     """Return the means of both codecs and the paired difference, a row a rate."""
-    metrics = [name for name in SCORES if name in compared.index.get_level_values("metric")]
+    metrics = [name for name in SCORES if (name, RATES[0]) in compared]
     rows = []
     for rate in RATES:
         cells = []
         for metric in metrics:
-            row, decimals = compared.loc[(metric, rate)], SCORES[metric][1]
+            row, decimals = compared[metric, rate], SCORES[metric][1]
             means = " / ".join(f"{row[name]:.{decimals}f}" for name in ("mean_b", "mean_a"))
             cells.append(f"{means}<br>{interval(row, decimals)}")
         rows.append((rate, *cells))
     return table(("kbit/s", *(SCORES[metric][0] for metric in metrics)), rows)
 
 
-def thesis_findings() -> str:
-    """Return what the tables say, counted from them."""
-    lines = []
-    for name, told in THESIS.items():
-        compared = pd.read_csv(MEASURED / f"thesis-{name}.csv")
-        compared["rate"] = compared["a"].str.partition("@")[2]
-        for rate in RATES:
-            part = compared[(compared["rate"] == rate) & compared["metric"].isin(SCORES)]
-            better = {"b": [], "a": [], "": []}
-            for _, row in part.iterrows():
-                better["" if pd.isna(row["better"]) else row["better"]].append(SCORES[row["metric"]][0])
-            said = [
-                f"{who} better in {', '.join(better[side])}"
-                for side, who in (("b", "`spc`"), ("a", "`rvq`"))
-                if better[side]
-            ]
-            rest = f"no significant difference in {', '.join(better[''])}" if better[""] else ""
-            lines.append(f"- {told}, {rate} kbit/s: {'; '.join([*said, *filter(None, [rest])])}.")
-    return "## What the tables say\n\n" + "\n".join(lines)
+def thesis_findings(name: str) -> list[str]:
+    """Return what a table says, counted from it, a line a rate."""
+    compared, lines = thesis(name), []
+    for rate in RATES:
+        sides: dict[str, list[str]] = {"a": [], "b": [], "": []}
+        for metric, (heading, _) in SCORES.items():
+            row = compared[metric, rate]
+            sides["" if pd.isna(row["better"]) else row["better"]].append(heading.partition(",")[0])
+        said = {
+            "`spc` better in": sides["b"],
+            "`rvq` better in": sides["a"],
+            "no significant difference in": sides[""],
+        }
+        told = "; ".join(f"{words} {', '.join(names)}" for words, names in said.items() if names)
+        lines.append(f"- {THESIS[name][0].upper()}{THESIS[name][1:]}, {rate} kbit/s: {told}.")
+    return lines
 
 
 def pages() -> dict[Path, str]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from codecbench import audio
 from codecbench.analysis.runs import point_label
 from codecbench.errors import InvalidInput, Unavailable
@@ -64,7 +66,7 @@ class Clips:
             for path, utterance, label in zip(records["audio"], records["utterance"], labels, strict=True)
         ]
         manifest = {**run.manifest, "utterances": utterances}
-        return replace(run, manifest=manifest, records=records.assign(audio=shown))
+        return replace(run, manifest=manifest, records=records.assign(audio=np.array(shown, dtype=object)))
 
 
 def opus(path: Path) -> bytes:

@@ -160,13 +160,14 @@ class PatchVQ(nn.Module):
 
     def joined(self, vectors: Tensor, bits: int) -> Tensor:
         """Vectors of rows `[B, F, T, D]` as vectors of tokens, `[B, F / n, T, n D]`."""
-        rows = self.rows_a_token(bits)
-        return vectors.unflatten(1, (-1, rows)).transpose(2, 3).flatten(3)
+        batch, rows, columns, _ = vectors.shape
+        each = self.rows_a_token(bits)
+        return vectors.view(batch, rows // each, each, columns, -1).transpose(2, 3).flatten(3)
 
     def parted(self, vectors: Tensor, bits: int) -> Tensor:
         """Vectors of tokens `[B, F / n, T, n D]` as vectors of rows, `[B, F, T, D]`."""
-        rows = self.rows_a_token(bits)
-        return vectors.unflatten(3, (rows, -1)).transpose(2, 3).flatten(1, 2)
+        each = self.rows_a_token(bits)
+        return vectors.view(*vectors.shape[:3], each, -1).transpose(2, 3).flatten(1, 2)
 
     def book(self, bits: int) -> Codebook:
         """The codebook of a rate."""
