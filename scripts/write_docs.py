@@ -1,6 +1,6 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
-Of docs/regression.md and of model cards it writes tables of measured figures alone.
+Of README.md, docs/regression.md and model cards it writes measured figures alone.
 
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
@@ -20,6 +20,7 @@ import click
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli
 from docs_of_metrics import judges_page, metrics_page
+from docs_of_reference import readme, thesis_page
 from docs_rows import NOTE, rows
 from spliced import CARDS, ROOT, card, splice, table
 
@@ -49,6 +50,8 @@ def check_installed() -> None:
 def pages() -> Mapping[str, str]:
     """Return the text of every generated page by its path."""
     return {
+        "README.md": readme(),
+        "docs/thesis.md": thesis_page(),
         "docs/cli.md": _cli_page(),
         "docs/codecs.md": _codecs_page(),
         "docs/metrics.md": metrics_page(),

@@ -1,24 +1,26 @@
-"""Write what README and docs/thesis.md say of the reference run, from its tables alone.
+"""README's part on the reference run and docs/thesis.md, from tables alone; what other pages quote of it.
 
-``python scripts/write_reference.py`` writes the part of README.md between its marks and the page
-docs/thesis.md; ``--check`` compares them with the tables and fails where they differ.  The tables are
-those of the reference report (`reports/reference/tables`), and ``docs/measured/thesis-*.csv``, which
-``codecbench compare`` prints: results/README.md has the commands.
+The tables are those of the reference report (``reports/reference``), and ``docs/measured/thesis-*.csv``,
+which ``codecbench compare`` prints: results/README.md has the commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parents[1]
+from spliced import ROOT, table
+
 TABLES = ROOT / "reports" / "reference" / "tables"
+FIGURES = ROOT / "reports" / "reference" / "figures"
 MEASURED = ROOT / "docs" / "measured"
 MARKS = ("<!-- reference:begin -->\n", "<!-- reference:end -->\n")
+QUOTED = re.compile(r"\{([\w-]+@[\d.]+):([\w-]+)(?::(\d))?\}|\{rho:([\w-]+):([\w-]+)\}")
+"""In notes: a point's mean, `{spc@7.5:stoi:3}` (decimals), or a rank correlation, `{rho:stoi:visqol}`."""
 SIGNIFICANT = 0.05
 Row = Mapping[str, Any]
 
@@ -88,19 +90,37 @@ def interval(row: Row, decimals: int) -> str:
     return f"**{text}**" if row["p_holm"] <= SIGNIFICANT else text
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of Markdown, the first column to the left."""
-    rule = "|---|" + "--:|" * (len(head) - 1)
-    return "\n".join(["| " + " | ".join(head) + " |", rule, *("| " + " | ".join(row) + " |" for row in rows)])
-
-
 def name_of(label: str) -> str:
     """Return a point's name in type for code, our own in bold."""
     return f"**`{label}`**" if label.partition("@")[0] in OURS else f"`{label}`"
 
 
-def readme_section() -> str:
-    """Return the text between README's marks."""
+def readme() -> str:
+    """Return README.md with the part between its marks written anew."""
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    return f"{before}{MARKS[0]}{_section()}{MARKS[1]}{after}"
+
+
+def quoted(notes: str) -> str:
+    """Return notes with means and rank correlations of the reference report put in."""
+    points = summary()
+    over_codecs = {
+        frozenset((row["one"], row["other"])): row["rho"]
+        for row in read(FIGURES / "agreement.csv")
+        if row["over"] == "codecs"
+    }
+
+    def value(found: re.Match[str]) -> str:
+        point, metric, decimals, one, other = found.groups()
+        if point is None:
+            return f"{over_codecs[frozenset((one, other))]:.2f}"
+        return f"{points[point][metric]:.{decimals or 2}f}"
+
+    return QUOTED.sub(value, notes)
+
+
+def _section() -> str:
     points, paired = summary(), differences()
     shown = sorted(((label, points[label]) for label in SHOWN), key=lambda pair: pair[1]["payload_kbps"])
     (count,) = {row["n"] for _, row in shown}
@@ -190,41 +210,3 @@ def thesis_findings(name: str) -> list[str]:
         told = "; ".join(f"{words} {', '.join(names)}" for words, names in said.items() if names)
         lines.append(f"- {THESIS[name][0].upper()}{THESIS[name][1:]}, {rate} kbit/s: {told}.")
     return lines
-
-
-def pages() -> dict[Path, str]:
-    """Return the text of each file that is written."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    before, _, rest = readme.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return {
-        ROOT / "README.md": f"{before}{MARKS[0]}{readme_section()}{MARKS[1]}{after}",
-        ROOT / "docs" / "thesis.md": f"{thesis_page()}\n",
-    }
-
-
-def outdated() -> list[str]:
-    """Return the names of files that differ from the tables."""
-    return [
-        path.name
-        for path, text in pages().items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
-
-
-@click.command(help=__doc__.split("\n", 1)[0])
-@click.option("--check", is_flag=True, help="Write nothing; fail where a file is outdated.")
-def main(check: bool) -> None:
-    """Write or check."""
-    if check:
-        if stale := outdated():
-            raise click.ClickException(
-                f"outdated: {', '.join(stale)}; run: python scripts/write_reference.py"
-            )
-        return
-    for path, text in pages().items():
-        path.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
