@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from codecbench.analysis.agreement import CODECS, UTTERANCES, agreement, in_clusters
+from codecbench.analysis.agreement import CODECS, FEWEST, UTTERANCES, agreement, in_clusters
 from codecbench.report.style import INK, MUTED, PAGE_INCHES, canvas, styled
 from codecbench.store.store import Run
 
@@ -67,7 +67,10 @@ def _numbers(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float64
 
 def _reading(table: pd.DataFrame) -> str:
     counts = {over: int(part["n"].max()) for over, part in table.groupby("over")}
+    below = f"over the means of {counts[CODECS]} codecs and rates"
+    if counts[CODECS] < FEWEST:
+        below = f"nothing, as {counts[CODECS]} codecs and rates are too few for ranks"
     return (
-        f"Below the diagonal: over the means of {counts[CODECS]} codecs and rates. Above: over utterances, "
+        f"Below the diagonal: {below}. Above: over utterances, "
         f"the mean within each of {counts[UTTERANCES]}. Each metric is turned so that higher is better."
     )

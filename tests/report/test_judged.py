@@ -147,3 +147,5 @@ def test_the_agreement_of_three_metrics_over_four_points_is_in_the_report(judged
         assert (page.parent / "figures" / "agreement.png").is_file()
         frame = pd.read_csv(page.parent / "figures" / "agreement.csv")
         assert frame.query("over == 'codecs'")["rho"].notna().any() == there
+        drawn = (page.parent / "figures" / "agreement.svg").read_text()
+        assert ("nothing, as 2 codecs and rates are too few" in drawn) != there
