@@ -41,7 +41,7 @@ FIGURES = {
     ),
     "codebook-use": (
         "Codewords that each stream uses at all, and effectively (two to the entropy).",
-        "--kind codebook-use --points spc@7.5",
+        "--kind codebook-use --points spc@7.5 --ours spc",
     ),
     "tokens": (
         "Tokens as a picture: streams upwards, time to the right; equal tokens have equal colours.",

@@ -93,7 +93,7 @@ _SHARED = (
         "--plan",
         "plan_only",
         is_flag=True,
-        help="Compute a few cells and print what all would take: hours by codec and metric, disk, N workers.",
+        help="Compute a few cells and print what all would take: time by codec and metric, disk, N workers.",
     ),
     click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds first."),
     click.option("--strict", is_flag=True, help="Exit with 1 if anything was left out or a cell failed."),
@@ -136,7 +136,10 @@ def execute(
     for item in plan.left_out:
         note(str(item))
     if plan_only:
-        planned.show(estimate(plan, out, **planned.without_scheduler(how)), as_json=as_json)
+        with Progress() as progress:
+            watch = Watch(note, progress.begin, progress.advance, progress.slow)
+            found = estimate(plan, out, watch=watch, **planned.without_scheduler(how))
+        planned.show(found, as_json=as_json)
         return 1 if strict and plan.left_out else 0
     command = [Path(sys.argv[0]).name, *map(printable, sys.argv[1:])]
     with Progress() as progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +10,11 @@ from codecbench.cli.progress import note
 from codecbench.cli.tables import print_json, print_table
 from codecbench.run.estimate import Estimate
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _STEPS = ((86400, "days"), (3600, "h"), (60, "min"), (1, "s"))
+_UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 _SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -25,8 +29,11 @@ def show(found: Estimate, *, as_json: bool) -> None:
     click.echo(f"{found.cells} cells to compute{stored}; {_time(found.audio_seconds)} of speech to code")
     if not found.cells:
         return
-    click.echo("hours of one core:")
-    print_table(found.table(), as_json=False)
+    click.echo(
+        f"reckoned from {found.measured} cells that took {_time(found.measured_s)} here; "
+        f"{_unit(found)[1]} of one core:"
+    )
+    print_table(_readable(found), as_json=False)
     click.echo(f"disk: {_size(found.audio_bytes)} audio, {_size(found.record_bytes)} records")
     for workers, seconds in found.wall_s.items():
         click.echo(f"{workers} worker{'s' if workers > 1 else ''}, a core each: {_time(seconds)}")
@@ -35,6 +42,26 @@ def show(found: Estimate, *, as_json: bool) -> None:
 def without_scheduler(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that `codecbench.estimate` takes: it measures on this machine."""
     return {name: value for name, value in options.items() if name != "scheduler"}
+
+
+def _unit(found: Estimate) -> tuple[float, str]:
+    """Return the seconds and the name of what the table counts in: the whole has 2 of them at least."""
+    return next((unit for unit in _UNITS if found.work_s >= 2 * unit[0]), _UNITS[-1])
+
+
+def _readable(found: Estimate) -> pd.DataFrame:
+    """Return the table in a unit in which its numbers are short."""
+    unit_s, name = _unit(found)
+    table = found.table().rename(columns={"hours": name})
+    for column in table.columns.difference(["codec", "cells"]):
+        table[column] = [_short(hours * 3600 / unit_s) for hours in table[column]]
+    return table
+
+
+def _short(count: float) -> str:
+    if 0 < count < 0.01:
+        return "<0.01"
+    return f"{count:.2f}" if count < 10 else f"{count:.1f}" if count < 100 else f"{count:.0f}"
 
 
 def _time(seconds: float) -> str:

@@ -41,7 +41,8 @@ def metric_agreement(
         axis.grid(visible=False)
         figure.suptitle(fill(_reading(table), round(17 * width)), fontsize=8)
         bar = figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02)
-        bar.set_label("Spearman's rank correlation")
+        bar.set_label("Spearman's rank correlation", fontsize=7)
+        bar.ax.tick_params(labelsize=7)
         figure.supxlabel(fill(CAUTION, round(20 * width)), fontsize=7, color=MUTED)
     return figure, table
 
@@ -60,7 +61,7 @@ def _numbers(axis: Axes, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float64
     """Write each correlation into its cell, without the zero before the point."""
     for (row, column), rho in np.ndenumerate(matrix):
         if np.isfinite(rho):
-            text = f"{round(rho, 2) + 0.0:.2f}".replace("0.", ".")
+            text = f"{round(rho, 2) + 0.0:.2f}".replace("0.", ".").replace("1.00", "1")
             colour = "white" if abs(rho) > _DARK else INK
             axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 

@@ -23,7 +23,7 @@ from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.clips import Clips
 from codecbench.report.content import EVERYTHING, Content
-from codecbench.report.context import CAPTIONS, Findings, page_context
+from codecbench.report.context import CAPTIONS, Findings, lead, page_context
 from codecbench.report.one_figure import published_points
 from codecbench.report.payload import payload
 from codecbench.report.selection import RATE, narrow, scores_of, tokens_of, with_columns
@@ -195,11 +195,14 @@ def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[
 
 def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
     """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
-    parts = [f"# {table_formats.escape_markdown(findings.title)}"]
-    images = [f"![{CAPTIONS[item]}](figures/{item}.png)" for item in shown if item in CAPTIONS]
+    parts = [f"# {table_formats.escape_markdown(findings.title)}", lead(run)]
+    images = [
+        f"![{CAPTIONS[item]}](figures/{item}.png)\n\n*{CAPTIONS[item]}*" for item in shown if item in CAPTIONS
+    ]
     parts += [*images[:1], table_formats.markdown(scores_of(findings.table))]
     if tokens := tokens_of(findings.table):
         parts += ["## Tokens", table_formats.markdown(tokens)]
+    parts += ["".join(f"- **{term}**: {meaning}.\n" for term, meaning in findings.terms)]
     parts += [table_formats.markdown(findings.by)] if findings.by is not None else []
     parts += judged.in_markdown(judged.judged(run, findings.judged, heard=bool(findings.heard)))
     parts += [*images[1:], *heard.markdown(findings.heard)]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from codecbench.listen.answers import Answered
-from codecbench.report import methods
+from codecbench.report import glossary, methods
 from codecbench.report.agreement_figure import CAUTION
 from codecbench.report.heard import heard
 from codecbench.report.judged import TITLE, judged
@@ -46,6 +46,31 @@ class Findings:
     heard: tuple[Answered, ...]
     judged: pd.DataFrame
 
+    @property
+    def terms(self) -> list[tuple[str, str]]:
+        """What the columns of the tables mean."""
+        return glossary.terms(self.table, tokens=tokens_of(self.table) is not None, declared=self.declared)
+
+    @property
+    def declared(self) -> bool:
+        """Whether the rate of any point is what a user says of files decoded elsewhere."""
+        return bool(self.summary["declared_kbps"].notna().any())
+
+
+def lead(run: Run) -> str:
+    """Return what was compared, in one sentence."""
+    codecs, utterances = run.manifest["codecs"], run.manifest["utterances"]
+    points = sum(len(codec["points"]) for codec in codecs.values())
+    minutes = sum(item["seconds"] or 0 for item in utterances) / 60
+    return (
+        f"{len(codecs)} codecs at {points} operating points, {len(utterances)} utterances "
+        f"({minutes:.1f} minutes) by {_speakers(run)} speakers."
+    )
+
+
+def _speakers(run: Run) -> int:
+    return len({item["speaker"] for item in run.manifest["utterances"]})
+
 
 def page_context(run: Run, findings: Findings) -> dict[str, Any]:
     """Return the template's variables, except those that depend on written files."""
@@ -55,11 +80,11 @@ def page_context(run: Run, findings: Findings) -> dict[str, Any]:
         "title": findings.title,
         "dataset": manifest["dataset"],
         "codecs": manifest["codecs"],
-        "count": sum(len(codec["points"]) for codec in manifest["codecs"].values()),
+        "lead": lead(run),
         "utterances": utterances,
-        "seconds": sum(item["seconds"] or 0 for item in utterances),
-        "speakers": len({item["speaker"] for item in utterances}),
-        "declared": bool(findings.summary["declared_kbps"].notna().any()),
+        "speakers": _speakers(run),
+        "declared": findings.declared,
+        "terms": findings.terms,
         "with_audio": any(item["audio"] for item in utterances),
         "finished": manifest.get("finished") or "not finished",
         "published": len(findings.published),

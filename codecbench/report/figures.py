@@ -138,7 +138,8 @@ def speed_quality(
             name_axis(axis, run.manifest["metrics"][metric])
             for codec, part in table.groupby("codec", sort=False):
                 mark = marks[str(codec)]
-                axis.plot(part["rtf"], part[metric], linestyle="", marker=mark.marker, color=mark.colour)
+                axis.plot(part["rtf"], part[metric], linestyle="", marker=mark.marker, color=mark.colour,
+                          markersize=mark.size, markeredgecolor="white", markeredgewidth=0.4)  # fmt: skip
             log_axis(axis, table["rtf"].tolist(), SPEED_TICKS, "real-time factor (lower is faster)")
         legend(figure, list(table["codec"].unique()), marks, lines=False)
     return figure, table[["codec", "point", "payload_kbps", "rtf_encode", "rtf_decode", "rtf", *metrics]]
@@ -204,7 +205,7 @@ def codebook_use(
             axis.plot(part["stream"], part["perplexity"], linestyle="", marker="o", color=mark.colour,
                       markersize=3.5, label="effectively used")  # fmt: skip
             axis.set_yscale("log", base=2)
-            axis.set_ylim(0.8, 1.6 * float(table["distinct"].max()))
+            axis.set_ylim(0.5 * float(table["perplexity"].min()), 2.0 * float(table["distinct"].max()))
             axis.set_xlabel("stream")
             axis.set_ylabel("codewords")
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -240,7 +241,7 @@ def _curve(axis: Axes, curve: pd.DataFrame, metric: str, mark: Mark, ground_trut
     )
     axis.errorbar(
         curve["kbps"], curve[metric], yerr=np.nan_to_num(limits), color=mark.colour,
-        marker=mark.marker, markersize=9 if mark.width > 1.5 else None, markeredgecolor="white",
+        marker=mark.marker, markersize=mark.size, markeredgecolor="white",
         markeredgewidth=0.4, linestyle=mark.dashes, linewidth=mark.width, elinewidth=0.8, capsize=1.5,
         zorder=3,
     )  # fmt: skip

@@ -26,7 +26,6 @@ def render(context: Mapping[str, Any], template: str = "page.html", scripts: Seq
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["minutes"] = lambda seconds: f"{seconds / 60:.1f}"
     script = '"use strict";\n' + "\n".join(_read(name) for name in scripts)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(

@@ -64,6 +64,7 @@ def spectrograms(run: Run, width: float = PAGE_INCHES) -> tuple[Figure, pd.DataF
                 )  # fmt: skip
                 axis.grid(visible=False)
             line[0].set_ylabel("kHz", color=MUTED)
+            line[0].set_yticks((0, 4, 8))
             line[1].set_ylabel("mel band", color=MUTED)
             line[0].set_title(label)
             level = tables[1].mean(axis=1)

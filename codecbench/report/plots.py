@@ -91,6 +91,7 @@ def legend(
 
     handles = [
         Line2D([], [], color=marks[name].colour, marker=marks[name].marker, linewidth=marks[name].width,
+               markersize=marks[name].size, markeredgecolor="white", markeredgewidth=0.4,
                linestyle=marks[name].dashes if lines else "", label=name)
         for name in codecs
     ]  # fmt: skip

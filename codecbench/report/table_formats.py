@@ -13,8 +13,8 @@ from codecbench.report.table import SHORT, Column, Entry, PaperTable, Row, fixed
 from codecbench.text import csv_safe
 
 RANKS = (
-    "Best of a band bold, with all that do not differ significantly from it (sign-flip test by speaker, "
-    "5 %); next underlined."
+    "Bold: the best of its band of rates, and all that do not differ significantly from it (sign-flip test "
+    "by speaker, 5 %); underlined: the next best."
 )
 INTERVAL = "with the 95 % bootstrap interval"
 DECLARED = "A declared rate is what the user says of files decoded elsewhere; nobody measured it."
@@ -141,6 +141,7 @@ def limits(entry: Entry, column: Column) -> str:
     """Return an entry's limits as `between` prints them; empty where it has none."""
     if (
         column.higher_is_better is None
+        or not entry.telling
         or not math.isfinite(entry.high - entry.low)
         or entry.low == entry.high
     ):

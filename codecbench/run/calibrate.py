@@ -9,21 +9,21 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import InvalidInput, WrongUsage
-from codecbench.run.benchmark import DEFAULT_AUDIO, chosen
+from codecbench.run.benchmark import DEFAULT_AUDIO, Watch, chosen
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.describe import describe
 from codecbench.run.devices import check_device
 from codecbench.run.estimate import OTHER, Cost, Costs, Estimate, Piece, expect
 from codecbench.run.executors import check_options, make_executor
 from codecbench.run.patience import Limits
-from codecbench.run.plan import Cell, Contestant, Plan, require_something
+from codecbench.run.plan import Cell, Plan, held_together, require_something
 from codecbench.run.pool import cores
 from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import missing
@@ -32,6 +32,9 @@ from codecbench.store import manifest as manifests
 from codecbench.store.layout import MANIFEST, reference_path
 from codecbench.store.records import Record, essence, read_records
 from codecbench.store.store import read_manifest
+
+PATIENCE_S = 60.0
+"""Seconds after which no further utterance is begun; the first goes through all points in any case."""
 
 UTTERANCES = 4
 """Utterances that each codec codes at each of its points, unless asked otherwise."""
@@ -69,6 +72,7 @@ def estimate(
     costs: bool = False,
     batch: int = 1,
     utterances: int = UTTERANCES,
+    watch: Watch | None = None,
 ) -> Estimate:
     """Tell what `codecbench.benchmark` with the same arguments would take, and write nothing.
 
@@ -85,7 +89,10 @@ def estimate(
     costs, batch
         Refused: what the one measures besides and the other saves is not reckoned.
     utterances : int
-        How many utterances each codec codes at each point, of all lengths alike.
+        How many utterances each codec codes at each point at most, of all lengths alike; fewer, one at
+        least, where all take longer than `PATIENCE_S` seconds.
+    watch : Watch, optional
+        Who is told how it goes on: `note`, `begin` the most cells that it computes, `record`, `slow`.
 
     Returns
     -------
@@ -121,15 +128,21 @@ def estimate(
     pieces = _pieces(ours, folder, rerun, kept, recoded)
     if not pieces:
         return expect([], Costs({}), [workers or cores()], len(ours))
-    found = _calibrate(_some(ours, pieces, utterances), device, align, executor, limits)
+    some = _some(ours, pieces, utterances)
+    task = Task(next(iter(some)), some.metrics, device, align=align, recode=True)
+    found = _calibrate(some, task, executor, limits, watch or Watch())
     return expect(pieces, found, _numbers(workers, len(pieces)), len(ours) - len(pieces))
 
 
 def spread(dataset: Dataset, many: int) -> tuple[Utterance, ...]:
-    """Return so many utterances whose lengths stand for all: the middles of equal parts by length."""
+    """Return so many utterances whose lengths stand for all: the middles of equal parts by length.
+
+    Those of middle length come first, so that a few of them do as well.
+    """
     ordered = sorted(dataset.utterances, key=lambda item: (item.seconds or 0.0, item.id))
     many = min(many, len(ordered))
-    return tuple(ordered[(2 * index + 1) * len(ordered) // (2 * many)] for index in range(many))
+    parts = sorted(range(many), key=lambda index: abs(2 * index + 1 - many))
+    return tuple(ordered[(2 * index + 1) * len(ordered) // (2 * many)] for index in parts)
 
 
 def _read(out: Path, described: manifests.Manifest) -> _Folder:
@@ -178,53 +191,74 @@ def _numbers(workers: int | None, cells: int) -> list[int]:
     return sorted({workers or cores(), *(many for many in WORKERS if many <= max(1, cells))})
 
 
-def _calibrate(plan: Plan, device: str, align: str, executor: str, limits: Limits) -> Costs:
-    """Compute the plan's cells in one worker and return what they cost."""
+def _calibrate(plan: Plan, task: Task, executor: str, limits: Limits, watch: Watch) -> Costs:
+    """Compute the plan's cells like a task in one worker, as far as patience goes; return what they cost."""
+    most, loading = len(plan), len(plan.contestants)
+    least = most // len(plan.dataset.utterances)
+    watch.note(f"computing {least + loading} cells, and up to {most - least} more within {PATIENCE_S:g} s")
+    watch.begin(most + loading)
     with (
         tempfile.TemporaryDirectory() as name,
-        make_executor(executor, 1, limits) as (computing, _),
+        make_executor(executor, 1, limits, on_slow=watch.slow) as (computing, _),
     ):
         out = Path(name)
-        task = Task(next(iter(plan)), plan.metrics, device, out, align, recode=True)
-        meter = _Meter(computing, out, task)
-        for entry in plan.contestants:
-            meter.measure(replace(plan, contestants=(entry,)), entry)
+        meter = _Meter(computing, out, replace(task, out=out), watch)
+        for group in held_together(plan.contestants):
+            part = replace(plan, contestants=tuple(group))
+            meter.measure(part, PATIENCE_S * len(part) / len(plan))
         return meter.costs()
 
 
 class _Meter:
     """Runs cells and keeps what they took."""
 
-    def __init__(self, computing: Executor, out: Path, task: Task) -> None:
-        self._computing, self._out, self._task = computing, out, task
-        self._cells: dict[tuple[str, str], Cost] = {}
-        self._load_s: dict[str, float] = {}
+    def __init__(self, computing: Executor, out: Path, task: Task, watch: Watch) -> None:
+        self._computing, self._out, self._task, self._watch = computing, out, task, watch
+        self._outcomes: dict[tuple[str, str], list[tuple[Cell, Outcome]]] = {}
+        self._first: dict[str, tuple[Cell, Outcome]] = {}
         self._start_s: float | None = None
         self._references: dict[str, float] = {}
         self._failed: list[str] = []
+        self._begin = time.perf_counter()
 
-    def measure(self, plan: Plan, entry: Contestant) -> None:
-        """Compute one codec's cells; before them its last one, in which all that is loaded once is loaded."""
-        cells = list(plan)
-        first = self._compute(cells[-1])
-        by_point: dict[str, list[tuple[Cell, Outcome]]] = {}
-        for cell in cells:
-            by_point.setdefault(cell.point.name, []).append((cell, self._compute(cell)))
-        for point, outcomes in by_point.items():
-            self._cells[entry.label, point] = self._cost(outcomes)
-        second = by_point[cells[-1].point.name][-1][1]
-        self._load_s[entry.label] = max(0.0, first.wall_s - second.wall_s)
+    def measure(self, plan: Plan, patience_s: float) -> None:
+        """Compute the cells of codecs that are open together, in the order of a run.
+
+        Those of the first utterance in any case.  Before them each codec codes the last utterance, so that
+        what is loaded once is not counted as work.
+        """
+        rounds = [list(replace(plan, dataset=plan.dataset.only([item]))) for item in plan.dataset.utterances]
+        for cell in {cell.codec: cell for cell in rounds[-1]}.values():
+            self._first[cell.codec] = cell, self._compute(cell)
+        longest = 0.0
+        for number, cells in enumerate(rounds):
+            begin = time.perf_counter()
+            if number and patience_s < longest:
+                break
+            for cell in cells:
+                place = cell.codec, cell.point.name
+                self._outcomes.setdefault(place, []).append((cell, self._compute(cell)))
+            spent = time.perf_counter() - begin
+            longest, patience_s = max(longest, spent), patience_s - spent
 
     def costs(self) -> Costs:
         seconds = sum(self._references.values())
         size = sum((self._out / reference_path(name)).stat().st_size for name in self._references)
+        cells = {place: self._cost(outcomes) for place, outcomes in self._outcomes.items()}
         return Costs(
-            self._cells,
-            self._load_s,
+            cells,
+            {codec: self._load_s(cell, outcome, cells) for codec, (cell, outcome) in self._first.items()},
             self._start_s or 0.0,
             size / seconds if seconds else 0.0,
             tuple(dict.fromkeys(self._failed)),
+            sum(map(len, self._outcomes.values())) + len(self._first),
+            time.perf_counter() - self._begin,
         )
+
+    def _load_s(self, cell: Cell, first: Outcome, cells: Mapping[tuple[str, str], Cost]) -> float:
+        """Return what the first cell of a codec took beyond its work."""
+        work_s = sum(cells[cell.codec, cell.point.name].spent.values()) * (cell.utterance.seconds or 0.0)
+        return max(0.0, first.wall_s - work_s)
 
     def _compute(self, cell: Cell) -> Outcome:
         begin = time.perf_counter()
@@ -239,6 +273,7 @@ class _Meter:
             )
         if record["audio"]:
             self._references[cell.utterance.id] = record["seconds"]
+        self._watch.record(record)
         return outcome
 
     def _cost(self, outcomes: Sequence[tuple[Cell, Outcome]]) -> Cost:

@@ -52,6 +52,8 @@ class Costs:
         Of kept reference speech, a second of speech.
     failed : tuple of str
         One line a cell that gave no speech; its cost counts as it was.
+    measured, measured_s : int, float
+        The cells that were computed, and the seconds that took.
     """
 
     cells: Mapping[tuple[str, str], Cost]
@@ -59,6 +61,8 @@ class Costs:
     start_s: float = 0.0
     reference_bytes: float = 0.0
     failed: tuple[str, ...] = ()
+    measured: int = 0
+    measured_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Estimate:
         Seconds from start to end by number of workers, a core each.
     failed : tuple of str
         Cells of the calibration that gave no speech.
+    measured, measured_s : int, float
+        Cells of the calibration, and the seconds that they took.
     """
 
     cells: int
@@ -103,6 +109,8 @@ class Estimate:
     record_bytes: float
     wall_s: Mapping[int, float]
     failed: tuple[str, ...] = ()
+    measured: int = 0
+    measured_s: float = 0.0
 
     @property
     def work_s(self) -> float:
@@ -123,7 +131,16 @@ class Estimate:
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures as JSON has them."""
-        names = ("cells", "stored", "audio_seconds", "work_s", "audio_bytes", "record_bytes")
+        names = (
+            "cells",
+            "stored",
+            "audio_seconds",
+            "work_s",
+            "audio_bytes",
+            "record_bytes",
+            "measured",
+            "measured_s",
+        )
         return {
             **{name: getattr(self, name) for name in names},
             "cells_of": dict(self.cells_of),
@@ -168,8 +185,9 @@ def expect(pieces: Iterable[Piece], costs: Costs, workers: Sequence[int], stored
     audio_bytes += costs.reference_bytes * sum(kept.values())
     walls = {many: _wall_s(many, work_s, longest, count, costs) for many in workers}
     return Estimate(
-        sum(count.values()), stored, seconds, spent, count, audio_bytes, record_bytes, walls, costs.failed
-    )
+        sum(count.values()), stored, seconds, spent, count, audio_bytes, record_bytes, walls, costs.failed,
+        costs.measured, costs.measured_s,
+    )  # fmt: skip
 
 
 def parts_of(piece: Piece) -> set[str]:

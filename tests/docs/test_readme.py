@@ -1,19 +1,29 @@
-"""Figures in the README are those of the reference report and of the model card that it names."""
+"""Figures in the README are those of the reference report, of the model card that it names, of the code."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
+import tomllib
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from codecbench import registry
+from codecbench.analysis.bootstrap import bootstrap_mean
+from codecbench.cli import run, status_of
+from codecbench.report import style
+from codecbench.run.patience import FIRST_WORD_S
 from house import ROOT
+from told import Told, missing, unheld, without
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("<!-- reference:begin -->")[2].partition("<!-- reference:end -->")[0]
 REFERENCE = re.sub(r"\s+", " ", SECTION)
 TABLES = ROOT / "reports" / "reference" / "tables"
+OTHERS = without(README, "<!-- reference:begin -->", "<!-- reference:end -->")
 SCORES = {"stoi": 3, "pesq-wb": 2, "mcd": 2, "visqol": 2}
 """The table's scores with their decimals."""
 
@@ -85,3 +95,62 @@ def test_what_is_said_of_the_weights_that_ship_is_their_card_s() -> None:
         re.MULTILINE,
     )
     assert f"| delay | {delay} ms" in card
+
+
+def judged_rates() -> tuple[float, float]:
+    """Return the lowest and highest rate of the codecs that docs/judges.md is about, as whole kbit/s."""
+    table = pd.read_csv(ROOT / "docs" / "measured" / "judged-codecs.csv")
+    rates = table[table["codec"] != "pcm"]["payload_kbps"]
+    return round(rates.min()), round(rates.max())
+
+
+def tolerance() -> str:
+    (option,) = (option for option in run.run.params if option.name == "tolerance")
+    return str(option.default).replace("%", " %")
+
+
+def lyra_rates() -> tuple[float, float]:
+    rates = [point.nominal_kbps for point in registry.codec("lyra").points if point.default]
+    return min(rates), max(rates)
+
+
+SAID = [
+    Told("Both need Python {} or newer", lambda: project()["requires-python"].removeprefix(">=")),
+    Told("`lyra`, {:g} to {:g} kbit/s", lyra_rates),
+    Told("predicted opinion say of codecs at {} to {} kbit/s", judged_rates),
+    Told("the point nearest to 6 kbit/s, within {} (--tolerance)", tolerance),
+    Told("the width of a column, {} inches, in type of {} pt", lambda: (
+        style.COLUMN_INCHES, style._RC["font.size"])),
+    Told("one that hangs is named after a minute", lambda: () if FIRST_WORD_S == 60 else FIRST_WORD_S),
+    Told("exit status: 0 done, 1 an error (or, with `--strict`, something left out), 2 wrong usage"),
+]  # fmt: skip
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.mark.parametrize("item", SAID, ids=[item.text[:40] for item in SAID])
+def test_what_is_said_of_the_program_is_what_it_does(item: Told) -> None:
+    assert missing(OTHERS, item) is None
+
+
+def test_no_other_figure_stands_in_the_readme() -> None:
+    assert unheld(OTHERS, SAID) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["list", "codecs"], 0),
+        (["table", "nowhere"], 1),
+        (["run", "--no-such-option"], 2),
+    ],
+)
+def test_the_exit_status_is_the_stated_one(words: list[str], status: int) -> None:
+    assert status_of(words) == status
+
+
+def test_intervals_are_those_that_all_pages_state() -> None:
+    """Pages say 95 % and nothing else: the level that nobody has to choose."""
+    assert inspect.signature(bootstrap_mean).parameters["level"].default == 0.95

@@ -85,6 +85,22 @@ def test_the_folder_is_complete(built: Path) -> None:
     assert len(clips) == len(list((built / "spectrograms").rglob("*.webp"))) - 2 > 8
 
 
+def test_the_markdown_explains_itself_as_the_page_does(built: Path) -> None:
+    text = (built / "report.md").read_text(encoding="utf-8")
+    page = (built / "index.html").read_text(encoding="utf-8")
+    lead = text.split("\n\n")[1]
+    assert re.fullmatch(
+        r"\d+ codecs at \d+ operating points, \d+ utterances \(.* minutes\) by \d+ speakers\.", lead
+    )
+    assert lead in page
+    terms = re.findall(r"^- \*\*(.+)\*\*: (.+)\.$", text, re.MULTILINE)
+    assert {"kbit/s", "RTF", "Delay", "Codes used", "Stable"} <= {term for term, _ in terms}
+    assert [term for term, _ in terms if f"<dt>{term}</dt>" not in page] == []
+    captions = re.findall(r"!\[(.+)\]\(figures/.+\)\n\n\*(.+)\*", text)
+    assert captions
+    assert all(told == shown for told, shown in captions)
+
+
 def test_a_second_build_gives_the_same_bytes(small: Path, built: Path, tmp_path: Path) -> None:
     again = build([small], tmp_path / "r", ours=["spc"]).parent
     assert files_of(again) == files_of(built)

@@ -213,6 +213,18 @@ def test_the_tables_of_results_fit_a_wide_window(browser: Any, page_path: Path) 
     assert opened.wrong == []
 
 
+def test_printed_tables_keep_their_heads(browser: Any, page_path: Path) -> None:
+    """Chromium leaves buttons out of a head that it repeats on the next page; sorting is no use on paper."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(page_path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    buttons = "[...document.querySelectorAll('thead button')].map(one => getComputedStyle(one).display)"
+    assert "contents" not in page.evaluate(buttons)
+    page.emulate_media(media="print")
+    assert set(page.evaluate(buttons)) == {"contents"}
+    page.close()
+
+
 def test_themes_differ_and_controls_have_names(watched: Watched) -> None:
     page = watched.page
     grounds = []

@@ -105,6 +105,7 @@ def test_a_waveform_metric_is_not_printed_for_a_vocoder(
     made = paper_table(run, summary(run))
     rows = {row.codec: row.entries for section in made.sections for row in section.rows}
     assert rows["spc"]["si-sdr"].text == MISSING and rows["opus"]["si-sdr"].text != MISSING
+    assert f"{MISSING} (" not in markdown(made), "no interval where no score is printed"
     assert rows["spc"]["stoi"].text != MISSING
     assert "SI-SDR: not for vocoders" in markdown(made)
     assert pd.read_csv(io.StringIO(csv(made))).set_index("codec").loc["spc@7.5", "si-sdr"] > -99

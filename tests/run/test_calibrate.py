@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 
 import codecbench
+from codecbench.cli.planned import show
 from codecbench.data.sets import Dataset, Utterance
 from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.run.benchmark import Watch
 from codecbench.run.calibrate import spread
+from codecbench.run.estimate import Estimate
 
 
 @pytest.fixture
@@ -92,24 +96,53 @@ def test_an_option_that_cannot_be_used_is_refused(arguments, how: dict[str, Any]
 def test_the_calibrated_utterances_stand_for_all_lengths() -> None:
     made = [Utterance(f"u{number:02}", Path("x"), "a", float(number)) for number in range(12)]
     chosen = spread(Dataset("x", tuple(made), ""), 4)
-    assert [item.seconds for item in chosen] == [1, 4, 7, 10]
+    assert [item.seconds for item in chosen] == [4, 7, 1, 10]
     assert len(spread(Dataset("x", tuple(made[:2]), ""), 4)) == 2
 
 
 def test_the_command_line_prints_it(cli, folder: Path, tmp_path: Path) -> None:
     base = ("run", "--data", folder, "-o", tmp_path / "o", "--codecs", "fake", "--plan")
     answer = cli(*base, "--metrics", "fake-snr", "--executor", "serial", "-j", 2)
-    assert (answer.status, answer.err) == (0, "")
+    assert answer.status == 0
+    assert "computing 3 cells, and up to 6 more within 60 s" in answer.err
+    assert "9/9 cells" in answer.err
     lines = answer.out.splitlines()
     assert lines[0] == "10 cells to compute; 6 s of speech to code"
+    assert re.fullmatch(r"reckoned from 9 cells that took \S+ s here; seconds of one core:", lines[1])
     assert lines[2].split() == [
-        "codec", "cells", "coding", "fake-snr", "recoding", "keeping", "other", "hours",
+        "codec", "cells", "coding", "fake-snr", "recoding", "keeping", "other", "seconds",
     ]  # fmt: skip
+    assert not re.search(r"\de-\d", answer.out)
     assert [line.partition(":")[0] for line in lines[-2:]] == [
         "4 workers, a core each",
         "8 workers, a core each",
     ]
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(("patience_s", "cells"), [(0.0, 3 + 2), (60.0, 4 * 3 + 2)])
+def test_patience_bounds_the_utterances_after_the_first(
+    arguments, monkeypatch, patience_s: float, cells: int
+) -> None:
+    """Each codec computes one cell more, in which all is loaded."""
+    monkeypatch.setattr("codecbench.run.calibrate.PATIENCE_S", patience_s)
+    told: list[Any] = []
+    watch = Watch(begin=told.append, record=lambda record: told.append(record["codec"]))
+    found = codecbench.estimate(*arguments("fake,fake-8k"), executor="serial", watch=watch)
+    assert (found.measured, len(told) - 1, told[0]) == (cells, cells, 14)
+    assert 0 < found.measured_s < 60
+    assert set(found.spent_s) == {"fake", "fake-8k"}
+    assert found.cells == 15
+
+
+def test_hours_are_told_in_a_unit_that_fits(capsys) -> None:
+    for hours, unit, shown in ((1e-5, "seconds", "0.04"), (0.05, "minutes", "3.00"), (50.0, "hours", "50.0")):
+        spent = {"fake": {"codec": 3600 * hours, "stoi": 1e-7}}
+        show(Estimate(1, 0, 1.0, spent, {"fake": 1}, 0.0, 0.0, {1: 3600 * hours}, (), 2, 3.0), as_json=False)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[1] == f"reckoned from 2 cells that took 3 s here; {unit} of one core:"
+        assert lines[2].split() == ["codec", "cells", "coding", "stoi", unit]
+        assert lines[3].split() == ["fake", "1", shown, "<0.01", shown]
 
 
 @pytest.mark.slow

@@ -20,9 +20,9 @@ from house import ROOT
 
 RECORD = re.compile(r"Records? of (one run|single runs)")
 NAMES = re.compile(
-    r"arXiv:[\d.]+|\bRFC \d+|BS\.\d+(-\d)?|\bG\.7\d\d(\.\d)?|P\.862|TS 26\.\d+( and 26\.\d+)?"
+    r"arXiv:[\d.]+|\bRFC \d+|BS\.\d+(-\d)?|\bG\.7\d\d(\.\d)?|P\.862(\.\d)?|TS 26\.\d+( and 26\.\d+)?"
     r"|(et al\.|,) (19|20)\d\d|CC-?BY(-NC)?[ -]4\.0|Apache[- ]2\.0|LGPL-2\.1\+?|SHA-256|sha256|CRC-\d+"
-    r"|float\d\d|int8|Python 3\.\d+|PHP \d|\b[LF][012]\b|[cC]odec2|\blc3\b|\bg722\b|Lyra v2|w2v|CA01|MP3|M4A"
+    r"|float\d\d|int8|Python 3\.\d+|PHP \d|\b[LFf][012]\b|[cC]odec2|\blc3\b|\bg722\b|Lyra v2|w2v|CA01|MP3|M4A"
     r"|W64|train-clean-\d+|95 %"
 )
 """Standards, papers, licences, products and types; and the level of all intervals: see test_readme."""
@@ -79,7 +79,7 @@ def unheld(page: str, told: Iterable[Told]) -> list[str]:
         rest = block
         for text in words:
             rest = rest.replace(text, "")
-        rest = NAMES.sub("", re.sub(r"`[^`]*`|\]\([^)]*\)", "", rest))
+        rest = NAMES.sub("", re.sub(r"`[^`]*`|\]\([^)]*\)|^\d+\. ", "", rest))
         if not recorded and re.search(r"\d", rest):
             found.append(rest)
     return found
