@@ -12,7 +12,8 @@ import pytest
 
 from codecbench_spc.bits import bitstream, context, context_tables, rangecoder
 from codecbench_spc.bits.bitstream import CHECK_BYTES, COLUMN_SAMPLES, HEADER_BYTES, PACKET_COLUMNS, Mode
-from codecbench_spc.codec import COLUMN_RATE_HZ, GRID_ROWS, SAMPLE_RATE_HZ, Spc
+from codecbench_spc.bits.layout import PATCH_ROWS
+from codecbench_spc.codec import COLUMN_RATE_HZ, SAMPLE_RATE_HZ, Spc
 from codecbench_spc.model.header import describe, folder
 from told import Told, missing, read, unheld
 
@@ -23,9 +24,9 @@ BOOK_BITS = 8
 
 def point(bits: int) -> tuple[Any, ...]:
     """Return the row of a rate: tokens and bits of spc, then of rvq, bytes a column, rate."""
-    total = GRID_ROWS * bits
+    total = PATCH_ROWS * bits
     kbps = total * COLUMN_RATE_HZ / 1000
-    return f"{kbps:g}", GRID_ROWS, bits, total // BOOK_BITS, BOOK_BITS, total // 8, f"{kbps:g}"
+    return f"{kbps:g}", PATCH_ROWS, bits, total // BOOK_BITS, BOOK_BITS, total // 8, f"{kbps:g}"
 
 
 def shift(layer: str, into: int) -> int:
@@ -67,7 +68,7 @@ def fields() -> list[tuple[str, Callable[[], Any]]]:
 SAID: list[tuple[str, Callable[[], Any]]] = [
     ("{:g} kHz speech of `n` samples has `T = ceil(n / {})` columns, {:g} a second", lambda: (
         SAMPLE_RATE_HZ / 1000, COLUMN_SAMPLES, COLUMN_RATE_HZ)),
-    ("one token for each of {} patches", lambda: GRID_ROWS),
+    ("one token for each of {} patches", lambda: PATCH_ROWS),
     *(("| `{}` | {} x {} | {} x {} | {} | {} |", lambda bits=bits: point(bits)) for bits in BITS),
     *fields(),
     ("| {} | | payload |", lambda: HEADER_BYTES),
@@ -91,7 +92,7 @@ SAID: list[tuple[str, Callable[[], Any]]] = [
         Mode.PACKETS.value, 1000 * (PACKET_COLUMNS - 1) / COLUMN_RATE_HZ, Spc().info.algorithmic_delay_ms,
         Mode.STREAM.value)),
     ("rows {}, ...; then {}, ...; then the odd ones", lambda: tuple(
-        ", ".join(map(str, group[:3])) for group in context.groups(GRID_ROWS)[:2])),
+        ", ".join(map(str, group[:3])) for group in context.groups(PATCH_ROWS)[:2])),
     ("({}-bit words, 64-bit state, {}-bit probabilities)", lambda: (
         rangecoder._WORD_BITS, context.PRECISION)),
     ("starting at 0 and 2^64 - 1", tuple),

@@ -118,7 +118,12 @@ LISTENING: Said = [
 
 def reference_size() -> int:
     """Return the utterances of every point of the reference results."""
-    files = [json.loads(path.read_text()) for path in (ROOT / "results" / "test").glob("*.json")]
+    return size_of("test")
+
+
+def size_of(name: str) -> int:
+    """Return the utterances of every point of a set's results."""
+    files = [json.loads(path.read_text()) for path in (ROOT / "results" / name).glob("*.json")]
     (size,) = {point["n"] for file in files for point in file["points"]}
     return size
 
@@ -144,7 +149,10 @@ PAPER: Said = [("in type of {} pt", lambda: style._RC["font.size"])]
 CHECKPOINT: Said = [
     ("Exit status 0 is done, 1 an error (with `--strict` anything left out), 2 wrong usage", tuple)
 ]
-RESULTS: Said = [("{} utterances, one a speaker", reference_size)]
+RESULTS: Said = [
+    ("{} utterances, one a speaker", reference_size),
+    ("and {} utterances of the ten speakers", lambda: size_of("librispeech-test-other-part")),
+]
 
 
 PAGES = {

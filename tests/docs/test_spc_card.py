@@ -104,6 +104,7 @@ SAID: list[tuple[str, Callable[[], Any]]] = [
     ("and an L2 term instead", tuple),
     ("(tried for {:,} steps, `recipes/cpu-adversarial.toml`", lambda: (
         recipe("cpu-adversarial").stages["adversarial"].steps)),
+    ("`spc:hifigan`: 4x4 patches, PatchGAN, HiFi-GAN", tuple),
     ("beside the repository: {:g} kHz mono files", lambda: mel.SAMPLE_RATE_HZ / 1000),
     ("(of the VQ-VAE at {} and {} bits,", lambda: (TOKEN_BITS[0], TOKEN_BITS[-1])),
     ("`stages.STAGE.codebook_decay` is {}; later stages want {} or more", lambda: tuple(
