@@ -41,7 +41,12 @@ LOUDEST = 100.0
 LEAST_HZ, MOST_HZ = 1_000, 768_000
 """A header of 1 Hz would make an hour of a second, and 16 000 samples of each when it is resampled."""
 
+CANCELLED = 1e-3
+"""Share of its channels' energy, 30 dB less, below which an average holds what the channels differ in."""
+
 _BLOCK_FRAMES = 1 << 20
+_LONGEST_HEAD_BYTES = 4096
+"""A file without samples that is longer has something else in it."""
 _MPEG = "MP3"  # of any layer
 _LENGTH_UNKNOWN = 1 << 48  # a FLAC stream whose header gives no length shows up as a length near 2**63
 _WAV_UNKNOWN_BYTES = 0x7F000000  # what writes WAV into a pipe puts a size of 2 or 4 GiB into its header
@@ -69,7 +74,7 @@ def load(path: str | Path) -> tuple[Wave, int]:
     ------
     InvalidInput
         In one line, if the file is missing, unreadable, empty, not audio, truncated, or has NaN or infinite
-        samples, or floating-point ones on another scale than [-1, 1].
+        samples, floating-point ones on another scale than [-1, 1], or channels that cancel one another.
     """
     path = Path(path)
     _check_readable(path)
@@ -79,7 +84,7 @@ def load(path: str | Path) -> tuple[Wave, int]:
             f"{path}: truncated, only {frames.shape[0]} of {promised} samples can be read; copy it again"
         )
     if frames.shape[0] == 0:
-        raise InvalidInput(f"{path}: contains no samples; remove it")
+        raise InvalidInput(f"{path}: contains no samples; {_what_to_do_with_none(path)}")
     if not LEAST_HZ <= rate_hz <= MOST_HZ:
         raise InvalidInput(
             f"{path}: its header says {rate_hz} samples a second, not {LEAST_HZ} to {MOST_HZ}; "
@@ -92,8 +97,7 @@ def load(path: str | Path) -> tuple[Wave, int]:
             f"{path}: its samples reach {peak:.3g} where 1 is full scale; "
             "divide them, those of 16-bit integers by 32768"
         )
-    wave = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float64)
-    return np.ascontiguousarray(wave, dtype=np.float32), rate_hz
+    return np.ascontiguousarray(_mono(frames, path), dtype=np.float32), rate_hz
 
 
 def load_at(path: str | Path, rate_hz: int) -> Wave:
@@ -186,6 +190,30 @@ def fit(wave: Wave, length: int) -> Wave:
     if wave.size >= length:
         return np.ascontiguousarray(wave[:length], dtype=np.float32)
     return np.pad(wave, (0, length - wave.size)).astype(np.float32, copy=False)
+
+
+def _mono(frames: NDArray[np.float32], path: Path) -> NDArray[np.floating]:
+    """Return the average of channels [T, channels]; refuse those of which nearly nothing is left then."""
+    if frames.shape[1] == 1:
+        return frames[:, 0]
+    wave: NDArray[np.floating] = frames.mean(axis=1, dtype=np.float64)
+    energies = np.square(frames, dtype=np.float64).mean(axis=0)
+    if np.square(wave).mean() < CANCELLED * energies.mean():
+        raise InvalidInput(
+            f"{path}: its {frames.shape[1]} channels cancel one another when they are averaged, as where one "
+            "is inverted; give one of them alone"
+        )
+    return wave
+
+
+def _what_to_do_with_none(path: Path) -> str:
+    bytes_there = path.stat().st_size
+    if bytes_there <= _LONGEST_HEAD_BYTES:
+        return "remove it"
+    return (
+        f"its header says so, though the file has {bytes_there} bytes, as where a recording broke off; "
+        "repair the header"
+    )
 
 
 def _check_readable(path: Path) -> None:

@@ -9,6 +9,7 @@ import uuid
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from codecbench.errors import StorageError
 
@@ -46,6 +47,21 @@ def sha256_or_unreadable(path: Path) -> str:
         return sha256(path)
     except OSError:
         return "unreadable"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's table; a byte order mark, which editors on Windows write, is passed over.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is not UTF-8 or not TOML.
+    """
+    import tomllib
+
+    return tomllib.loads(path.read_text(encoding="utf-8-sig"))
 
 
 def write_atomically(path: Path, text: str) -> None:

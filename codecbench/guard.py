@@ -61,6 +61,17 @@ def to_stderr() -> None:
     sys.stdout = sys.stderr
 
 
+def open_closed_streams() -> None:
+    """Open what of standard input, output and error is closed, so that no file of ours takes its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
 def _end_if_forked(pid: int) -> None:
     """End a copy that came out of plugin code: it would go on as we do, and answer or store twice."""
     if os.getpid() != pid:

@@ -96,7 +96,7 @@ class _Walk:
                 if entry.name.startswith("."):
                     continue
                 inner = f"{below}/{entry.name}" if below else entry.name
-                if not entry.is_dir():
+                if not _is_folder(entry):
                     self._file(entry, inner)
                 elif self.root_holds_run and below == _KEPT_SPEECH and _is_kept_speech(entry.name):
                     self.found.notes.append(f"{shown_name(entry.path)} is kept speech of a run and left out")
@@ -137,6 +137,13 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
 
 def _is_kept_speech(name: str) -> bool:
     return name == "reference" or "@" in name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself: where it is called like audio, reading it will say so
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:

@@ -7,7 +7,7 @@ which ``codecbench compare`` prints: results/README.md has the commands.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,11 @@ def interval(row: Row, decimals: int) -> str:
     return f"**{text}**" if row["p_holm"] <= SIGNIFICANT else text
 
 
+def lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table without the end of its last line."""
+    return table(head, rows).rstrip("\n")
+
+
 def name_of(label: str) -> str:
     """Return a point's name in type for code, our own in bold."""
     return f"**`{label}`**" if label.partition("@")[0] in OURS else f"`{label}`"
@@ -141,8 +146,8 @@ def _section() -> str:
     ]
     return NOTES.read_text(encoding="utf-8").format(
         count=count,
-        points=table(("codec", "kbit/s, measured", *headings, "delay, ms"), rows),
-        differences=table(("difference", *headings), compared),
+        points=lines(("codec", "kbit/s, measured", *headings, "delay, ms"), rows),
+        differences=lines(("difference", *headings), compared),
         bd_stoi=bd_rate("stoi"),
         bd_pesq=bd_rate("pesq-wb"),
     )
@@ -191,12 +196,12 @@ def thesis_table(compared: Mapping[tuple[str, str], Row]) -> str:
             means = " / ".join(f"{row[name]:.{decimals}f}" for name in ("mean_b", "mean_a"))
             cells.append(f"{means}<br>{interval(row, decimals)}")
         rows.append((rate, *cells))
-    return table(("kbit/s", *(SCORES[metric][0] for metric in metrics)), rows)
+    return lines(("kbit/s", *(SCORES[metric][0] for metric in metrics)), rows)
 
 
 def thesis_findings(name: str) -> list[str]:
     """Return what a table says, counted from it, a line a rate."""
-    compared, lines = thesis(name), []
+    compared, said_of = thesis(name), []
     for rate in RATES:
         sides: dict[str, list[str]] = {"a": [], "b": [], "": []}
         for metric, (heading, _) in SCORES.items():
@@ -208,5 +213,5 @@ def thesis_findings(name: str) -> list[str]:
             "no significant difference in": sides[""],
         }
         told = "; ".join(f"{words} {', '.join(names)}" for words, names in said.items() if names)
-        lines.append(f"- {THESIS[name][0].upper()}{THESIS[name][1:]}, {rate} kbit/s: {told}.")
-    return lines
+        said_of.append(f"- {THESIS[name][0].upper()}{THESIS[name][1:]}, {rate} kbit/s: {told}.")
+    return said_of

@@ -18,7 +18,7 @@ import click
 from codecbench.data.folders import load_dataset
 from codecbench.run.cell import Task
 from codecbench.run.plan import Plan, make_plan, require_something
-from codecbench.run.pool import WorkerPool
+from codecbench.run.pool import WorkerPool, cores
 from codecbench.run.runner import Summary, run
 from codecbench.store.store import Store
 
@@ -39,6 +39,8 @@ MOST_SHARE = 0.05
 )
 def main(data: str | None, limit: int, codecs: str, share_only: bool) -> None:
     """Measure the runner; fail where it misses its figures."""
+    if not share_only and cores() < 2:
+        raise click.ClickException("two workers need two cores and this process has one; add --share-only")
     plan = make_plan(load_dataset(data or speech()).sample(limit), codecs)
     require_something(plan)
     click.echo(

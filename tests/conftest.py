@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 import soundfile
 from numpy.typing import NDArray
@@ -27,6 +31,14 @@ def _entry_points() -> EntryPoints:
 
 # Before any test module asks for names.
 registry.entry_points = _entry_points
+
+# What a user has fetched must not change a test, nor a test what the user has.  Compiled code and fonts
+# that were listed only save time, so they stay.
+_USERS = Path(platformdirs.user_cache_dir())
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_USERS / "codecbench" / "numba"))
+os.environ.setdefault("MPLCONFIGDIR", str(_USERS / "matplotlib"))
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="codecbench-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 pytest_plugins = ["made_up_runs", "suite_fixtures", "chromium"]
 

@@ -63,6 +63,31 @@ def test_load_averages_channels(tmp_path: Path) -> None:
     np.testing.assert_allclose(loaded, (left + right) / 2, atol=1e-7)
 
 
+@pytest.mark.parametrize("channels", [(1, -1), (1, -0.98), (1, 1, -1, -1)])
+def test_channels_that_cancel_one_another_are_refused(tmp_path: Path, channels: tuple[float, ...]) -> None:
+    path = tmp_path / "inverted.wav"
+    soundfile.write(path, _tone()[:, None] * channels, RATE)
+    with pytest.raises(InvalidInput, match=rf"its {len(channels)} channels cancel one another"):
+        audio.load(path)
+
+
+@pytest.mark.parametrize("channels", [(1, 0), (1, -0.5), (0, 0), (1, 0, 0, 0, 0, 0)])
+def test_channels_that_differ_are_averaged(tmp_path: Path, channels: tuple[float, ...]) -> None:
+    path = tmp_path / "different.wav"
+    soundfile.write(path, _tone()[:, None] * channels, RATE, subtype="FLOAT")
+    np.testing.assert_allclose(audio.load(path)[0], _tone() * np.mean(channels), atol=1e-7)
+
+
+def test_a_header_that_was_never_completed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "broken-off.wav"
+    soundfile.write(path, _tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput, match="its header says so, though the file has 16044 bytes"):
+        audio.load(path)
+
+
 def test_load_keeps_one_sample(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "one.wav", np.array([0.25], dtype=np.float32), RATE, subtype="FLOAT")
     loaded, _ = audio.load(tmp_path / "one.wav")

@@ -98,6 +98,7 @@ def test_numba_keeps_its_code_among_temporary_files(tmp_path: Path) -> None:
         "XDG_CACHE_HOME": "/dev/null/cache",
         "TMPDIR": str(tmp_path / "tmp"),
         "PYTHONPATH": str(tmp_path),
+        "NUMBA_CACHE_DIR": "",
         "NUMBA_NUM_THREADS": "2",
     }
     refused = python("import tiny", environment)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from codecbench import foreign, walk
+from codecbench import audio, foreign, walk
+from codecbench.errors import InvalidInput
 
 
 def _touch(root: Path, *names: str) -> Path:
@@ -28,7 +29,11 @@ def test_loops_and_links_upwards_are_not_followed(tmp_path: Path) -> None:
     _touch(tmp_path, "set/x/a.wav", "foreign.wav")
     (tmp_path / "set" / "x" / "up").symlink_to(tmp_path)
     (tmp_path / "set" / "self").symlink_to(tmp_path / "set")
-    assert walk.find(tmp_path / "set").files == ["x/a.wav"]
+    for name in ("endless", "endless.wav"):
+        (tmp_path / "set" / name).symlink_to(name)
+    assert walk.find(tmp_path / "set").files == ["endless.wav", "x/a.wav"]
+    with pytest.raises(InvalidInput, match="Too many levels of symbolic links"):
+        audio.load(tmp_path / "set" / "endless.wav")
 
 
 @pytest.mark.parametrize("marks", [("manifest.json", "records.jsonl"), ("codecbench-report",)])

@@ -30,6 +30,7 @@ from codecbench.analysis.verdicts import (
     judge,
 )
 from codecbench.errors import InvalidInput
+from codecbench.files import read_toml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +201,7 @@ def read_margins(path: Path) -> dict[str, float]:
     """Read margins of a TOML file, ``[gate.NAME] margin = NUMBER`` each; raises `InvalidInput`."""
     advice = "write e.g. [gate.pesq-wb] and below it margin = 0.05"
     try:
-        found = tomllib.loads(path.read_text("utf-8"))
+        found = read_toml(path)
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror}); {advice}") from None
     except ValueError as error:
@@ -222,6 +223,10 @@ def read_margins(path: Path) -> dict[str, float]:
 def _gains(pair: Pair, metric: str, entry: Mapping[str, Any]) -> NDArray[np.float64]:
     base, new = pair.scores(metric)
     difference: NDArray[np.float64] = new - base
+    # A rate of errors counts by words: weights with a mean of 1 make the mean that of the pooled rate.
+    weights = pair.weights(metric)
+    if (scored := np.isfinite(difference)).any():
+        difference = difference * weights / weights[scored].mean()
     return difference if entry["higher_is_better"] else -difference
 
 

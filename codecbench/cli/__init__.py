@@ -8,6 +8,7 @@ Commands are imported when they are used; packages add their own through the ent
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -21,7 +22,7 @@ import codecbench
 from codecbench import registry
 from codecbench.cli.stopping import Stopping
 from codecbench.errors import CodecBenchError, WrongUsage, told
-from codecbench.guard import to_stderr
+from codecbench.guard import open_closed_streams, to_stderr
 from codecbench.text import one_line
 
 
@@ -174,8 +175,12 @@ def cli() -> None:
     """Compare speech codecs honestly, at measured bitrates."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    open_closed_streams()
     stopping = Stopping()
     stopping.hear()
     status = status_of(list(sys.argv[1:] if argv is None else argv), stopping)
@@ -208,6 +213,8 @@ def _explain(error: Exception) -> int:
         return 1
     if isinstance(error, CodecBenchError):
         return _fail(str(error), error, 2 if isinstance(error, WrongUsage) else 1)
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        return _fail(f"cannot write the output ({error.strerror}); free space or write it elsewhere", error)
     return _fail(
         f"a defect of this program or a plugin: {told(error)}; run codecbench --debug ... and report it",
         error,

@@ -55,9 +55,10 @@ def compare(
         _draw(table, utterance_differences(read, names_in(metrics)), plot)
     _print(table, "json" if as_json else kind)
     if (least := float(smallest_p(int(table["speakers"].min())) * len(table))) > LEVEL:
+        few = f"so few speakers ({table['speakers'].min()}) and so many rows ({len(table)})"
         note(
-            f"with {table['speakers'].min()} speakers and {len(table)} rows the least p_holm may not come "
-            f"below {least:.2g}; run more speakers, or compare fewer metrics and points"
+            f"p_holm cannot come below {min(least, 1.0):.2g} with {few}; "
+            "run more speakers, or compare fewer metrics and points"
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
 from codecbench.errors import InvalidInput, WrongUsage
+from codecbench.files import read_toml
 from codecbench.registry import unknown
 from codecbench.run.describe import describe
 from codecbench.run.plan import Plan
@@ -48,8 +48,8 @@ def check_exact(plan: Plan, device: str) -> None:
 
 def _of_toml(context: click.Context, path: Path) -> dict[str, Any]:
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        told = read_toml(path)
+    except ValueError as error:
         raise InvalidInput(f"{path}: not TOML ({error}); correct it") from None
     known = {
         option.lstrip("-"): parameter.name

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from codecbench import registry
 from codecbench.errors import InvalidInput
+from codecbench.files import read_toml
 from codecbench.names import NAME, WHAT_A_NAME_IS
 from codecbench.text import one_line
 
@@ -21,16 +22,14 @@ def told(folder: Path) -> dict[str, str]:
     InvalidInput
         If the file is unreadable or not TOML, or has another key, or a value that is no line of text.
     """
-    import tomllib
-
     path = folder / ABOUT
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = read_toml(path)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be read ({error.strerror}); correct its rights") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InvalidInput(f"{path}: not TOML ({one_line(str(error))}); correct it") from None
     for key, value in values.items():
         if key not in KEYS:

@@ -135,7 +135,7 @@ def _write(  # noqa: PLR0917
         run = clips.of(run)
     frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
     context = page_context(run, findings) | {
-        "figures": _shown_figures(shown, to, assets),
+        "figures": _shown_figures(shown, findings, to, assets),
         "downloads": _downloads(to / "tables", single_file),
         "embedded": single_file,
         "clips": "" if clips is None else clips.told,
@@ -182,14 +182,16 @@ def _downloads(folder: Path, embedded: bool) -> Mapping[str, str]:
     }
 
 
-def _shown_figures(names: Sequence[str], to: Path, assets: Assets) -> list[dict[str, str]]:
+def _shown_figures(
+    names: Sequence[str], findings: Findings, to: Path, assets: Assets
+) -> list[dict[str, str]]:
     """Return what the page shows of each figure; the single metrics' charts are left to the live ones."""
     shown = []
     for name in names:
         if name in CAPTIONS:
             path = to / "figures" / f"{name}.{'png' if name in pictures.RASTER else 'svg'}"
             source = assets.write(path.read_bytes(), f"figures/{path.name}")
-            shown.append({"name": name, "src": source, "caption": CAPTIONS[name]})
+            shown.append({"name": name, "src": source, "caption": findings.caption(name)})
     return shown
 
 
@@ -197,7 +199,9 @@ def _markdown(run: Run, findings: Findings, shown: Sequence[str]) -> str:
     """Return the report as Markdown: main plot, table, other figures, listening tests, methods."""
     parts = [f"# {table_formats.escape_markdown(findings.title)}", lead(run)]
     images = [
-        f"![{CAPTIONS[item]}](figures/{item}.png)\n\n*{CAPTIONS[item]}*" for item in shown if item in CAPTIONS
+        f"![{findings.caption(name)}](figures/{name}.png)\n\n*{findings.caption(name)}*"
+        for name in shown
+        if name in CAPTIONS
     ]
     parts += [*images[:1], table_formats.markdown(scores_of(findings.table))]
     if tokens := tokens_of(findings.table):

@@ -16,11 +16,11 @@ from codecbench.report.heard import heard
 from codecbench.report.judged import TITLE, judged
 from codecbench.report.selection import scores_of, tokens_of
 from codecbench.report.table import PaperTable, fixed
-from codecbench.report.table_formats import ranks_told
+from codecbench.report.table_formats import has_limits, ranks_told
 from codecbench.store.store import Run
 
 CAPTIONS = {
-    "rate-quality": "Quality over measured bitrate, with 95 % intervals; hollow points are published.",
+    "rate-quality": "Quality over the bitrate",
     "distribution": "Spread over utterances: 5 to 95 %, the middle half, and the median.",
     "speed-quality": "Quality over the real-time factor of encoding plus decoding.",
     "codebook-use": "Codewords each stream uses at all, and effectively (two to the entropy).",
@@ -49,7 +49,18 @@ class Findings:
     @property
     def terms(self) -> list[tuple[str, str]]:
         """What the columns of the tables mean."""
-        return glossary.terms(self.table, tokens=tokens_of(self.table) is not None, declared=self.declared)
+        return glossary.terms(scores_of(self.table), tokens_of(self.table))
+
+    def caption(self, figure: str) -> str:
+        """Return what a figure shows; of the curves also what is drawn besides the points."""
+        if figure != "rate-quality":
+            return CAPTIONS[figure]
+        besides = {
+            ", with 95 % intervals": has_limits(self.table),
+            "; ringed points stand at a declared rate": self.declared,
+            "; hollow points are published figures": len(self.published) > 0,
+        }
+        return CAPTIONS[figure] + "".join(text for text, drawn in besides.items() if drawn) + "."
 
     @property
     def declared(self) -> bool:

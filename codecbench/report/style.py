@@ -71,7 +71,7 @@ class Mark:
     @property
     def size(self) -> float:
         """Points of the marker: own models' star needs more than others to look as large."""
-        return 9.0 if self.width > 1.5 else 4.5
+        return 9.0 if self.width > 1.5 else 5.5
 
 
 def marks(codecs: Sequence[str], truth: Collection[str] = (), ours: Collection[str] = ()) -> dict[str, Mark]:

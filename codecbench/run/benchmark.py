@@ -18,7 +18,7 @@ from codecbench.run.executors import check_options, make_executor
 from codecbench.run.footprint import with_peaks
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, LeftOut, Plan, require_something
-from codecbench.run.pool import cores
+from codecbench.run.pool import cores, end_in_worker
 from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import RERUN, Summary, run
 from codecbench.run.settle import Delays, unsettled
@@ -165,6 +165,7 @@ def benchmark(
     Worker processes import the main module anew, as always with Python's ``spawn``: a script (not a notebook)
     calls this under ``if __name__ == "__main__":``, or with ``executor="serial"``.
     """
+    end_in_worker()
     part = parse_shard(shard)
     out = part.folder(Path(out)) if part else Path(out)
     _check(rerun, workers)

@@ -24,7 +24,7 @@ from codecbench.run.estimate import OTHER, Cost, Costs, Estimate, Piece, expect
 from codecbench.run.executors import check_options, make_executor
 from codecbench.run.patience import Limits
 from codecbench.run.plan import Cell, Plan, held_together, require_something
-from codecbench.run.pool import cores
+from codecbench.run.pool import cores, end_in_worker
 from codecbench.run.recoding import DEFAULT_RECODED
 from codecbench.run.runner import missing
 from codecbench.run.shard import parse_shard
@@ -106,6 +106,7 @@ def estimate(
     CodecBenchError
         If the plan has nothing to run.
     """
+    end_in_worker()
     part = parse_shard(shard)
     out = part.folder(Path(out)) if part else Path(out)
     limits = Limits(timeout_s, memory_gb)

@@ -43,6 +43,8 @@ def work(connection: Connection, number: int) -> None:
     _leave_stop_signals_to_the_coordinator()
     if hasattr(os, "fork"):
         _start_guard()
+    with suppress(OSError):
+        connection.send("started")
     while True:
         try:
             call = connection.recv_bytes()

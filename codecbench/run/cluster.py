@@ -243,15 +243,20 @@ class Cluster(Executor):
         else:
             return  # lost: the next look examines it anew if it is still there
         if found.reason:
-            self._left_out[address] = found.reason
-            self._note(f"worker {address} is left out: {found.reason}")
+            self._leave_out(address, found.reason)
         else:
             self._gpus[address] = found.gpus
             self._fit |= {address}
 
+    def _leave_out(self, address: str, reason: str) -> None:
+        self._fit -= {address}
+        if address not in self._left_out:
+            self._left_out[address] = reason
+            self._note(f"worker {address} is left out: {reason}")
+
     def _end(self, job: _Job, future: Any) -> None:
         reply = future.result() if future.status == "finished" else None
-        if reply is None or reply.blind:
+        if reply is None or reply.blind or reply.unfit:
             self._again(job, future, reply)
             return
         try:
@@ -266,11 +271,13 @@ class Cluster(Executor):
             job.future.set_result(reply.outcome)
 
     def _again(self, job: _Job, future: Any, reply: there.Reply | None) -> None:
-        """Hand out again what a worker lost, or cannot compute without the reference's content."""
-        if reply is not None:
-            self._send = True
-        else:
+        """Hand out again what a worker lost, or cannot compute at all or without the reference's content."""
+        if reply is None:
             job.lost += 1
+        elif reply.unfit:
+            self._leave_out(reply.address, reply.unfit)
+        else:
+            self._send = True
         if job.lost >= ATTEMPTS:
             why = told(future.exception()) if future.status == "error" else "its workers were lost"
             raise ClusterLost(

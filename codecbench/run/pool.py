@@ -42,6 +42,16 @@ class WorkerDied(CodecBenchError):
     """A worker process ended in the middle of a task: a crash, or the system killed it."""
 
 
+class CannotStart(CodecBenchError):
+    """A worker process ended before its first task, as all others will."""
+
+
+def end_in_worker() -> None:
+    """End a process that runs the main script on its way to become a worker: it would begin the run again."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)
+
+
 def cores() -> int:
     """Return the cores this process may use: in a container or under ``taskset`` not all there are."""
     if hasattr(os, "sched_getaffinity"):
@@ -63,8 +73,8 @@ class WorkerPool(Executor):
 
     Notes
     -----
-    A future raises `WorkerDied`, `TimedOut` or `OverMemory` besides what its function raised.  Leaving the
-    context with an exception ends the workers at once.
+    A future raises `WorkerDied`, `CannotStart`, `TimedOut` or `OverMemory` besides what its function raised.
+    Leaving the context with an exception ends the workers at once.
     """
 
     def __init__(self, workers: int, limits: Limits | None = None, on_slow: OnSlow = lambda *_: None) -> None:
@@ -137,7 +147,7 @@ class WorkerPool(Executor):
                 # Earlier tasks may have left the memory taken: this one is measured in a process of its own.
                 return self._run(number, None, function, arguments)
             return False, error, None
-        except (WorkerDied, TimedOut) as error:
+        except (WorkerDied, CannotStart, TimedOut) as error:
             return False, error, None
         except Exception as error:
             return False, error, worker
@@ -158,6 +168,7 @@ class _Worker:
             self._process.start()
         theirs.close()
         self.used = False
+        self._has_started = False
         # At exit multiprocessing asks its processes to end and waits; ours do not listen.
         atexit.register(self._kill)
 
@@ -168,11 +179,10 @@ class _Worker:
         patience = Patience(arguments, pool.on_slow)
         try:
             self._connection.send((function, arguments))
-            while not wait([self._connection, self._process.sentinel], self._POLL_S):
-                if pool.stop.is_set():
-                    self._process.kill()
-                pool.limits.check(self._process, patience.spent_s())
-            if self._connection.poll():
+            if not self._has_started and self._hears(patience, pool):
+                self._connection.recv()
+                self._has_started = True
+            if self._has_started and self._hears(patience, pool):
                 answer: tuple[bool, Any] = self._connection.recv()
                 self.used = True
                 return answer
@@ -183,7 +193,23 @@ class _Worker:
             raise
         self._process.join(1.0)
         self._kill()
-        raise WorkerDied(f"worker died ({_cause(self._process.exitcode)})")
+        raise self._end_of(self._process.exitcode)
+
+    def _hears(self, patience: Patience, pool: WorkerPool) -> bool:
+        """Wait until the process says something; return False where it has ended."""
+        while not wait([self._connection, self._process.sentinel], self._POLL_S):
+            if pool.stop.is_set():
+                self._process.kill()
+            pool.limits.check(self._process, patience.spent_s())
+        return self._connection.poll()
+
+    def _end_of(self, exitcode: int | None) -> CodecBenchError:
+        if self._has_started or exitcode is None or exitcode < 0:
+            return WorkerDied(f"worker died ({_cause(exitcode)})")
+        return CannotStart(
+            f"worker processes cannot start ({_cause(exitcode)}); they import the main script: call this in "
+            "a file, under if __name__ == '__main__', or with executor='serial' (docs/python.md)"
+        )
 
     def end(self) -> None:
         """Let the process finish: the end of the pipe is its signal."""

@@ -20,7 +20,7 @@ from codecbench.errors import CodecBenchError, StorageError
 from codecbench.run.cell import UNAVAILABLE, Outcome, Task, compute, lost, reason
 from codecbench.run.cluster import ClusterLost
 from codecbench.run.plan import Cell, Plan
-from codecbench.run.pool import WorkerDied
+from codecbench.run.pool import CannotStart, WorkerDied
 from codecbench.run.settle import Delays, unsettled
 from codecbench.run.together import compute_together
 from codecbench.store.records import Record
@@ -210,7 +210,7 @@ def _outcomes(future: Future[Any], job: _Job) -> list[Outcome] | None:
         return None if outcome is None else [outcome]
     try:
         found: list[Outcome] = future.result()
-    except (StorageError, ClusterLost):
+    except (StorageError, ClusterLost, CannotStart):
         raise
     except BrokenExecutor as error:
         raise _broke(error) from None
@@ -228,13 +228,11 @@ def _outcome(future: Future[Any], job: _Job) -> Outcome | None:
     (task,) = job.tasks
     try:
         found: Outcome = future.result()
-    except StorageError:
+    except (StorageError, ClusterLost, CannotStart):
         raise
     except WorkerDied as error:
         job.deaths += 1
         return None if job.deaths < ATTEMPTS else Outcome(lost(task, reason(error)))
-    except ClusterLost:
-        raise
     except BrokenExecutor as error:
         raise _broke(error) from None
     except Exception as error:

@@ -19,14 +19,14 @@ from typing import Any
 
 import codecbench
 from codecbench import contract, registry, weights
-from codecbench.errors import CodecBenchError, told
+from codecbench.errors import CodecBenchError, StorageError, told
 from codecbench.files import sha256_or_unreadable, write_bytes_atomically
 from codecbench.metric import RESAMPLER
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.devices import check_device
 from codecbench.run.patience import Limits
 from codecbench.run.plan import CELL_VERSION
-from codecbench.run.pool import WorkerPool
+from codecbench.run.pool import CannotStart, WorkerPool
 from codecbench.store.manifest import device_kind
 
 GPU = "GPU"
@@ -74,13 +74,16 @@ class Found:
 class Reply:
     """What came of a task: an outcome with kept files by name below the run's folder, or an error.
 
-    ``blind`` says that the worker does not see the reference; the task must come with it.
+    ``blind`` says that the worker does not see the reference; the task must come with it.  ``unfit`` says why
+    the worker at ``address`` can compute no cell, such as a full disk: that is no fault of the cell.
     """
 
     outcome: Outcome | None = None
     files: tuple[tuple[str, bytes], ...] = ()
     error: CodecBenchError | None = None
     blind: bool = False
+    unfit: str = ""
+    address: str = ""
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -104,12 +107,20 @@ def compute_there(setting: Setting, task: Task, reference: bytes | None, threads
     """Compute one cell in a process of this worker; ``reference`` is the file's content where it is sent."""
     from distributed import get_worker
 
+    worker = get_worker()
+    try:
+        return _compute_in(Path(worker.local_directory), setting, task, reference, threads)
+    except (StorageError, CannotStart, OSError) as error:
+        return Reply(unfit=told(error), address=worker.address)
+
+
+def _compute_in(local: Path, setting: Setting, task: Task, reference: bytes | None, threads: int) -> Reply:
     utterance = task.cell.utterance
     if sha256_or_unreadable(utterance.path) != task.cell.digest:
         if reference is None:
             return Reply(blind=True)
         name = f"codecbench-{task.cell.digest[:32]}{utterance.path.suffix}"
-        copy = Path(get_worker().local_directory) / name
+        copy = local / name
         if not copy.exists():
             write_bytes_atomically(copy, reference)
         task = replace(task, cell=replace(task.cell, utterance=replace(utterance, path=copy)))
@@ -118,6 +129,8 @@ def compute_there(setting: Setting, task: Task, reference: bytes | None, threads
         try:
             mine = task if task.out is None else replace(task, out=out)
             outcome: Outcome = _pool(setting, threads).submit(_settled, setting, compute, (mine,)).result()
+        except (StorageError, CannotStart):
+            raise
         except CodecBenchError as error:
             return Reply(error=error)
         files = tuple(

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from codecbench import audio, calls, contract, registry
 from codecbench.codec import Codec, Wave
-from codecbench.errors import CodecBenchError
+from codecbench.errors import CodecBenchError, InvalidInput
+from codecbench.files import sha256_or_unreadable
 from codecbench.guard import guarded
 from codecbench.metric import Metric
 from codecbench.run.plan import HELD_PARAMETERS, Cell
@@ -43,8 +44,10 @@ def forget() -> None:
 
 @lru_cache(maxsize=6)
 def reference(path: Path, digest: str, rate_hz: int | None) -> tuple[Wave, int]:
-    """Return the reference at a rate, at its own for None.  The digest keeps changed files apart."""
+    """Return the reference at a rate, at its own for None; refuse a file of another digest than planned."""
     if rate_hz is None:
+        if sha256_or_unreadable(path) != digest:
+            raise InvalidInput(f"{path}: has changed since the run began; the same command computes it anew")
         return audio.load(path)
     wave, own_hz = reference(path, digest, None)
     return audio.resample(wave, own_hz, rate_hz), rate_hz

@@ -15,9 +15,10 @@ from typing import Any, cast
 from codecbench.errors import InvalidInput
 from codecbench.fields import list_of, one_of, read_json, record
 from codecbench.store import schema
+from codecbench.store.frame import frame
 from codecbench.store.manifest import current
 from codecbench.store.records import MEASURED, read_records
-from codecbench.store.store import Run, frame
+from codecbench.store.store import Run
 
 SUFFIX = ".json"
 FORMAT = "codecbench-baseline-1"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -20,17 +20,14 @@ from codecbench.fields import Wrong, read_json
 from codecbench.files import clean_partial, unwritable, write_all, write_atomically
 from codecbench.lock import Lock
 from codecbench.store import schema
+from codecbench.store.frame import frame
 from codecbench.store.layout import AUDIO, MANIFEST, RECORDS
 from codecbench.store.manifest import FORMAT, Manifest, current
 from codecbench.store.records import (
     FIELDS,
-    MEASURED,
-    RECODED,
     Record,
     decode_codes,
     essence,
-    flat,
-    metric_columns,
     read_records,
     timing,
 )
@@ -261,37 +258,6 @@ def _check_manifest(value: object, where: str) -> None:
     for name in value["metrics"]:
         if name in FIELDS:
             raise Wrong(f"the field 'metrics.{name}' is called like a field of a record")
-
-
-def frame(records: Iterable[Record], manifest: Mapping[str, Any]) -> pd.DataFrame:
-    """Return records as the table that `Run` describes."""
-    import pandas as pd
-
-    last = {(record["utterance"], record["codec"], record["point"]): record for record in records}
-    codecs = {name: index for index, name in enumerate(manifest["codecs"])}
-    points = {
-        (name, point["name"]): index
-        for name, entry in manifest["codecs"].items()
-        for index, point in enumerate(entry["points"])
-    }
-    utterances = {item["id"]: index for index, item in enumerate(manifest["utterances"])}
-
-    def order(record: Record) -> tuple[int, int, int, str]:
-        codec, point = record["codec"], record["point"]
-        place = utterances.get(record["utterance"], len(utterances))
-        return (
-            codecs.get(codec, len(codecs)),
-            points.get((codec, point), len(points)),
-            place,
-            record["utterance"],
-        )
-
-    metrics = list(manifest["metrics"])
-    rows = [flat(record, metrics) for record in sorted(last.values(), key=order)]
-    table = pd.DataFrame(rows, columns=[*FIELDS, *metric_columns(metrics)])
-    scores = [column for metric in metrics for column in (metric, f"raw:{metric}", f"weight:{metric}")]
-    numeric = ["seconds", "nominal_kbps", *MEASURED, RECODED, "settled_lag_ms", *scores]
-    return table.astype(dict.fromkeys(numeric, "float64"))
 
 
 def _end_of_last_line(file: Any, size: int) -> int:

@@ -44,7 +44,6 @@ ANCHORS = [
     ("xcodec2", 0.8, LIBRISPEECH, "stoi", 0.92),
     ("dac", 6, LIBRISPEECH, "mcd", 2.34),
     ("encodec", 24, "codec-superb-tiny-speech", "pesq-wb", 3.66),
-    ("opus", 6, "8 utterances, not named", "pesq-wb", 2.27),
     ("snac", 0.98, "daps", "visqol", 4.14),
 ]
 

@@ -15,7 +15,8 @@ def test_a_toml_file_has_the_names_of_the_options_as_keys(cli, folder: Path, tmp
     config = tmp_path / "bench.toml"
     config.write_text(
         f'codecs = ["fake@64", "fake-8k"]\ndata = "{folder}"\nmetrics = "fake-snr"\nlimit = 2\n'
-        f'executor = "serial"\nout = "{tmp_path / "out"}"\njson = true\n'
+        f'executor = "serial"\nout = "{tmp_path / "out"}"\njson = true\n',
+        encoding="utf-8-sig",  # as editors on Windows save it
     )
     rows = json.loads(cli("run", "--config", config).out)
     assert [(row["codec"], row["n"]) for row in rows] == [("fake", 2), ("fake-8k", 2)]

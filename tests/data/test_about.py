@@ -31,6 +31,11 @@ def test_a_plain_folder_has_a_name_and_a_licence(speech: Path) -> None:
     assert folder_dataset(speech, name="other", licence="CC0-1.0").licence == "CC0-1.0"
 
 
+def test_a_byte_order_mark_of_windows_is_passed_over(speech: Path) -> None:
+    (speech / "dataset.toml").write_text('name = "calls-2024"\n', encoding="utf-8-sig")
+    assert folder_dataset(speech).name == "calls-2024"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

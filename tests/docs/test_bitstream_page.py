@@ -6,13 +6,14 @@ import itertools
 import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codecbench_spc.bits import bitstream, context, context_tables, rangecoder
 from codecbench_spc.bits.bitstream import CHECK_BYTES, COLUMN_SAMPLES, HEADER_BYTES, PACKET_COLUMNS, Mode
-from codecbench_spc.bits.layout import PATCH_ROWS
+from codecbench_spc.bits.layout import PATCH_ROWS, layouts_of
 from codecbench_spc.codec import COLUMN_RATE_HZ, SAMPLE_RATE_HZ, Spc
 from codecbench_spc.model.header import describe, folder
 from told import Told, missing, read, unheld
@@ -49,6 +50,13 @@ def offsets() -> tuple[str, ...]:
     return tuple(" ".join(part) for part in parts.values())
 
 
+def paired(each: bool) -> tuple[int, int]:
+    """Return tokens a column and their bits at the lowest rate, with paired rows or without."""
+    table = {"codebook_size": 4096, "paired": each}
+    layout = layouts_of(table, Path("made up"))[BITS[-1]]
+    return layout.rows, layout.code_bits
+
+
 def fields() -> list[tuple[str, Callable[[], Any]]]:
     """Return the rows of the header: offset, bytes, words."""
     formats = re.findall(r"\d*[a-zA-Z]", bitstream._FIELDS.format + bitstream._CHECKSUM.format)
@@ -70,6 +78,8 @@ SAID: list[tuple[str, Callable[[], Any]]] = [
         SAMPLE_RATE_HZ / 1000, COLUMN_SAMPLES, COLUMN_RATE_HZ)),
     ("one token for each of {} patches", lambda: PATCH_ROWS),
     *(("| `{}` | {} x {} | {} x {} | {} | {} |", lambda bits=bits: point(bits)) for bits in BITS),
+    ("{} tokens of {} bits a column in place of {} of {}", lambda: (
+        *paired(True), *paired(False))),
     *fields(),
     ("| {} | | payload |", lambda: HEADER_BYTES),
     ("exactly in mode {}, at least one byte of the range coder for {} columns in modes {} and {}", lambda: (

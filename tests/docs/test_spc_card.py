@@ -177,13 +177,18 @@ def chance(p: float) -> str:
     return "1" if p >= 0.995 else short(p + 1e-9, 3 if p < 0.0095 else 2)
 
 
+def kept(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in docs/measured."""
+    with (ROOT / "docs" / "measured" / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 DIGITS = {"stoi": 4, "pesq-wb": 2, "mcd": 2, "dnsmos": 2, "visqol": 2}
 
 
 def test_the_table_of_the_synthesis_is_the_kept_comparison() -> None:
     """docs/measured/spc-synthesis.csv is what `codecbench compare --format csv` gave of each pair."""
-    with (ROOT / "docs" / "measured" / "spc-synthesis.csv").open(newline="") as file:
-        kept = {(row["b"], row["metric"]): row for row in csv.DictReader(file)}
+    table = {(row["b"], row["metric"]): row for row in kept("spc-synthesis.csv")}
     named = {
         "adversarial stage": "adversarial", "vocoder, no consistency": "vocoder",
         "8 steps": "steps-8", "128 steps": "steps-128",
@@ -193,20 +198,20 @@ def test_the_table_of_the_synthesis_is_the_kept_comparison() -> None:
     for _, what, rate, *cells in rows(page[page.index("## The adversarial stage") :], "# | |"):
         for (metric, digits), cell in zip(DIGITS.items(), cells, strict=True):
             if what == "shipped":
-                row = kept[f"adversarial@{rate}", metric]
+                row = table[f"adversarial@{rate}", metric]
                 assert cell == short(float(row["mean_a"]), digits), (what, rate, metric)
                 continue
-            row = kept[f"{named[what]}@{rate}", metric]
+            row = table[f"{named[what]}@{rate}", metric]
             seen.add((row["b"], metric))
             low, high = (short(float(row[name]), digits) for name in ("low", "high"))
             gain = short(float(row["difference"]), digits, "+")
             assert cell == f"{gain} [{low}, {high}], {chance(float(row['p_holm']))}", (what, rate, metric)
-    assert seen == kept.keys()
+    assert seen == table.keys()
 
 
 def test_the_sentences_below_that_table_are_of_its_data() -> None:
     assert "no significant difference in any of ten comparisons" in flat(read(EXPERIMENTS))
-    with (ROOT / "docs" / "measured" / "spc-synthesis.csv").open(newline="") as file:
-        tried = [float(row["p_holm"]) for row in csv.DictReader(file) if row["b"].startswith("adversarial")]
+    compared = kept("spc-synthesis.csv")
+    tried = [float(row["p_holm"]) for row in compared if row["b"].startswith("adversarial")]
     assert len(tried) == 10
     assert min(tried) > 0.05

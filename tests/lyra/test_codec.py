@@ -137,7 +137,7 @@ def test_a_wrong_length_is_refused_before_the_networks_run() -> None:
 
 def test_parameters_are_those_of_the_networks(lyra: Lyra) -> None:
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    files = weights.find(SOURCE.codec, SOURCE.files)
+    files = weights.find(SOURCE.name, SOURCE.files)
     count = 0
     for name in SOURCE.files:
         model = schema.Model.GetRootAs((files / name).read_bytes(), 0)

@@ -94,7 +94,7 @@ def test_the_markdown_explains_itself_as_the_page_does(built: Path) -> None:
     )
     assert lead in page
     terms = re.findall(r"^- \*\*(.+)\*\*: (.+)\.$", text, re.MULTILINE)
-    assert {"kbit/s", "RTF", "Delay", "Codes used", "Stable"} <= {term for term, _ in terms}
+    assert {"kbit/s", "RTF", "Delay", "Codes used"} <= {term for term, _ in terms}
     assert [term for term, _ in terms if f"<dt>{term}</dt>" not in page] == []
     captions = re.findall(r"!\[(.+)\]\(figures/.+\)\n\n\*(.+)\*", text)
     assert captions

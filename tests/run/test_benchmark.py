@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -140,3 +141,22 @@ def test_peak_memory_is_that_of_a_fresh_process_and_stays(fakes: Path, folder: P
     assert found["fake-heavy"]["mb"] - first["mb"] == pytest.approx(200, abs=20)
     assert found["fake-heavy"]["where"] == first["where"]
     assert peaks("fake@64") == found
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_script_that_workers_run_anew_says_what_to_write(
+    from_file: bool, folder: Path, tmp_path: Path
+) -> None:
+    lines = f"""\
+from codecbench import benchmark, load_dataset, make_plan
+plan = make_plan(load_dataset({str(folder)!r}), "pcm", ["si-sdr"])
+benchmark(plan, {str(tmp_path / "out")!r}, workers=2, overwrite=True)
+"""
+    script = tmp_path / "script.py"
+    script.write_text(lines)
+    words = [sys.executable, str(script) if from_file else "-"]
+    done = subprocess.run(words, input=lines, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    last = done.stderr.rstrip().rpartition("\n")[2]
+    assert "worker processes cannot start (exit code 1)" in last and "if __name__ == '__main__'" in last
+    assert not (tmp_path / "out" / "records.jsonl").read_text()

@@ -159,6 +159,15 @@ def test_an_unreadable_reference_is_a_failure_with_its_reason(outcomes, folder: 
     assert "quiet-0.wav: not readable audio" in record["error"]
 
 
+def test_a_reference_that_changes_after_planning_is_a_failure(folder: Path, fakes: Path) -> None:
+    plan = make_plan(load_dataset(str(folder)), "fake@64", ["fake-snr"])
+    cells = list(plan)
+    paths = [cell.utterance.path for cell in cells[:2]]
+    paths[0].write_bytes(paths[1].read_bytes())
+    record = compute(Task(cells[0], plan.metrics)).record
+    assert record["status"] == "failed" and f"{paths[0]}: has changed since the run began" in record["error"]
+
+
 def test_speech_is_kept_before_the_record(outcomes, tmp_path: Path) -> None:
     record = outcomes("fake-8k", out=tmp_path)["quiet-0"].record
     assert record["audio"] == "audio/fake-8k@32/quiet-0.flac"

@@ -58,17 +58,25 @@ class Dask:
         self.scheduler = self._start("scheduler", *options)
         return self.scheduler
 
-    def worker(self, *options: str, path: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a worker in a folder of its own, so that no relative path means there what it means here."""
-        known = ("--nthreads", "1", "--no-dashboard", "--memory-limit", "0", "--no-nanny")
-        return self._start("worker", self.address, *known, *options, path=path, **environment)
+    def worker(
+        self, *options: str, path: Path | None = None, room: int | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker in a folder of its own, so that no relative path means there what it means here.
 
-    def _start(self, *command: str, path: Path | None = None, **environment: str) -> subprocess.Popen[bytes]:
+        With ``room`` it can write no file of more blocks of 512 bytes.
+        """
+        known = ("--nthreads", "1", "--no-dashboard", "--memory-limit", "0", "--no-nanny")
+        return self._start("worker", self.address, *known, *options, path=path, room=room, **environment)
+
+    def _start(
+        self, *command: str, path: Path | None = None, room: int | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
         place = self._folder / f"dask-{len(self._running)}"
         place.mkdir()
+        limit = () if room is None else ("sh", "-c", 'ulimit -f "$0" && exec "$@"', str(room))
         with (place / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *command],
+                [*limit, sys.executable, "-m", "dask", *command],
                 cwd=place,
                 env={
                     **os.environ,
@@ -77,7 +85,7 @@ class Dask:
                     **environment,
                 },
                 stdout=subprocess.DEVNULL,
-                stderr=log,
+                stderr=log if room is None else subprocess.DEVNULL,
                 start_new_session=True,
             )
         self._running.append(process)
@@ -231,6 +239,27 @@ def test_speech_that_a_worker_cannot_see_is_sent(
     with make_executor("dask", 1, scheduler=dask.address) as (executor, _):
         sent = executor.submit(compute, hidden).result(60)
     assert without_timings(sent.record) == without_timings(compute(task).record)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_worker_without_room_on_its_disk_is_left_out(
+    dask: Dask, folder: Path, fakes: Path, tmp_path: Path, sent: bool
+) -> None:
+    """Neither sent speech nor speech to keep can be written there; another worker does it."""
+    dask.worker(room=8)
+    task = Task(next(iter(make_plan(load_dataset(folder), "fake@64", ["fake-snr"]))), (), out=tmp_path / "o")
+    utterance = task.cell.utterance
+    if sent:
+        utterance = replace(utterance, path=HiddenPath(utterance.path))
+    notes: list[str] = []
+    with make_executor("dask", 1, scheduler=dask.address, note=notes.append) as (executor, _):
+        future = executor.submit(compute, replace(task, cell=replace(task.cell, utterance=utterance)))
+        wait_for(lambda: any("is left out: cannot write" in note for note in notes))
+        dask.worker()
+        record = future.result(60).record
+    assert record["status"] == "ok" and (tmp_path / "o" / record["audio"]).is_file()
+    assert len(notes) == 1 and "File too large" in notes[0]
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -136,7 +138,7 @@ COMMANDS = [
     ("encode DATA --codec fake", 1, "is a folder, an audio file is needed"),
     ("decode ./none.cbn", 1, "none.cbn: cannot be read (No such file or directory); check the path"),
     ("decode DATA/quiet-0.wav --to x", 1, "quiet-0.wav: not a file of codecbench encode"),
-    ("weights fetch nosuchcodec", 2, "unknown codec 'nosuchcodec'"),
+    ("weights fetch nosuchcodec", 2, "unknown codec or model 'nosuchcodec'"),
     ("weights fetch fake", 1, "codec 'fake' has no model files to fetch"),
     ("selftest nosuchmetric", 2, "unknown metric 'nosuchmetric'"),
     ("nosuchcommand", 2, "unknown command 'nosuchcommand'"),
@@ -229,6 +231,27 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(
 
 
 HEADER = Header("fake", "fake|v:1", "32", 100, 16_000, 50, 8_000, 4, (3, 2))
+
+
+FULL = "codecbench: cannot write the output (No space left on device); free space or write it elsewhere\n"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "said"), [("> /dev/full", 1, FULL), (">&-", 0, ""), (">&- 2>&- <&-", 0, "")]
+)
+def test_standard_output_that_is_full_or_closed(redirection: str, status: int, said: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    command = f"{sys.executable} -m codecbench list datasets {redirection}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (status, said)
+
+
+def test_what_is_closed_is_not_given_to_the_files_of_a_run(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = f"run --codecs pcm --metrics si-sdr --data {folder} --out {out} --executor serial"
+    subprocess.run(["sh", "-c", f"{sys.executable} -m codecbench {run} >&- 2>&-"], check=True, timeout=120)
+    assert load_run(out).failures.empty
 
 
 def test_a_file_of_coded_speech_is_read_back() -> None:

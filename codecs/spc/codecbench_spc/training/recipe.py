@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codecbench.errors import InvalidInput
+from codecbench.files import read_toml
 from codecbench_spc.config import build, shipped_folder
 from codecbench_spc.model.synthesis import SynthesisConfig
 from codecbench_spc.model.vocoder import VocoderConfig
@@ -212,8 +213,8 @@ def shipped_recipe(name: str) -> Path:
 def read_table(path: Path) -> dict[str, Any]:
     """A TOML file, over the one beside it that its key `base` names, if any."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = read_toml(path)
+    except (OSError, ValueError) as error:
         raise InvalidInput(f"cannot read the recipe {path}: {error}") from error
     base = table.pop("base", None)
     if base is None:
