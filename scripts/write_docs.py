@@ -162,7 +162,8 @@ CAF and more; PyAV adds M4A, AAC, AMR, WMA and more.
 
 A folder may say of itself in `dataset.toml` what reports print: `name`, `licence`, `description`. With a
 `manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
-known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which.
+known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which. A column
+`licence` with one value for all files is that of the set.
 A column `text` is what was said, for `wer` and `cer`; without one LibriSpeech's `*.trans.txt` beside the
 audio are read. Two runs whose transcripts of an utterance differ are not put together.
 

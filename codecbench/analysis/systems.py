@@ -80,7 +80,7 @@ class Pair:
         for part in (self.a, self.b):
             if column in part:
                 weights = weights.fillna(pd.Series(part[column].to_numpy(dtype=np.float64), self.a.index))
-        found: Scores = weights.fillna(1.0).to_numpy(dtype=np.float64)
+        found: Scores = np.asarray(weights.fillna(1.0), dtype=np.float64)
         return found
 
 
