@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -87,9 +88,10 @@ def text(most: int = MOST_LETTERS) -> Check:
 
 def number(low: float = -math.inf, high: float = math.inf) -> Check:
     """Return a check for a finite number within limits."""
+    least, most = max(low, -sys.float_info.max), min(high, sys.float_info.max)
 
     def check(value: object, where: str) -> None:
-        if type(value) not in (int, float) or not low <= value <= high or value in (math.inf, -math.inf):  # type: ignore[operator]
+        if type(value) not in (int, float) or not least <= value <= most:  # type: ignore[operator]
             raise _wrong(value, where, f"a number from {low:g} to {high:g}")
 
     return check
@@ -153,8 +155,12 @@ def map_of(inner: Check) -> Check:
     def check(value: object, where: str) -> None:
         if not isinstance(value, dict):
             raise _wrong(value, where, "an object")
-        for name, item in value.items():
-            inner(item, f"{where}.{name}")
+        try:
+            for item in value.values():
+                inner(item, "")
+        except Wrong:  # only then is it worth spelling out the place
+            for name, item in value.items():
+                inner(item, f"{where}.{name}")
 
     return check
 
@@ -162,19 +168,33 @@ def map_of(inner: Check) -> Check:
 def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
     """Return a check for an object with these fields."""
     optional = optional or {}
+    known = {**required, **optional}
 
     def check(value: object, where: str) -> None:
         if not isinstance(value, dict):
             raise _wrong(value, where, "an object")
-        for name, inner in required.items():
-            if name not in value:
-                raise Wrong(f"{_field(f'{where}.{name}')} is missing")
-            inner(value[name], f"{where}.{name}")
-        for name, inner in optional.items():
-            if name in value:
-                inner(value[name], f"{where}.{name}")
+        try:
+            for name, item in value.items():
+                if name in known:
+                    known[name](item, "")
+            if required.keys() <= value.keys():
+                return
+        except Wrong:
+            pass
+        _say_what_is_wrong(value, where, required, known)
 
     return check
+
+
+def _say_what_is_wrong(
+    value: Mapping[str, object], where: str, required: Mapping[str, Check], known: Mapping[str, Check]
+) -> None:
+    """Raise `Wrong` for the first wrong or missing field of an object, its place spelled out."""
+    for name, inner in known.items():
+        if name in value:
+            inner(value[name], f"{where}.{name}")
+        elif name in required:
+            raise Wrong(f"{_field(f'{where}.{name}')} is missing")
 
 
 def distinct(place: str, inner: Check) -> Check:

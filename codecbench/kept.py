@@ -14,9 +14,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 Back = Callable[[], None]
@@ -25,6 +26,10 @@ Setting = tuple[Callable[[], Any], Callable[[Any], object]]
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
 _OURS = "CODECBENCH_"
+_BACKENDS = (
+    "backends", "backends.cuda.matmul",
+    *("backends." + name + part for name in ("cudnn", "mkldnn") for part in ("", ".matmul", ".conv", ".rnn")),
+)  # fmt: skip
 _FENV_BYTES = 512
 """More than a floating-point environment takes on any system."""
 
@@ -164,11 +169,40 @@ def _torchs_settings() -> list[Setting]:
         (torch.get_default_device, lambda on: torch.set_default_device(None if on.type == "cpu" else on)),
         (torch.is_grad_enabled, torch.set_grad_enabled),
         (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        (_matmul_precision, _set_matmul_precision),
+        *_precisions(),
         (_deterministic, lambda how: torch.use_deterministic_algorithms(how[0], warn_only=how[1])),
         *(_attribute(backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic")),
         _attribute(backends.mkldnn, "enabled"),
     ]
+
+
+def _matmul_precision() -> str:
+    """Return how precise torch's products are; "" where single backends differ, and torch tells none."""
+    import torch
+
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return ""
+
+
+def _set_matmul_precision(how: str) -> None:
+    import torch
+
+    if how:
+        torch.set_float32_matmul_precision(how)
+
+
+def _precisions() -> Iterator[Setting]:
+    """Yield the precision of each backend, where torch (2.9 and later) has one for each."""
+    import torch
+
+    for path in _BACKENDS:
+        with suppress(AttributeError):
+            backend = attrgetter(path)(torch)
+            if hasattr(backend, "fp32_precision"):
+                yield _attribute(backend, "fp32_precision")
 
 
 def _deterministic() -> tuple[bool, bool]:

@@ -123,7 +123,8 @@ def _codecs_page() -> str:
     def row(name: str, codec: Any) -> tuple[str, ...]:
         info = codec.info
         licences = ", ".join(dict.fromkeys(filter(None, (info.licence, info.weights_licence))))
-        delay = "" if info.algorithmic_delay_ms is None else f"{info.algorithmic_delay_ms:g}"
+        late = [codec.delay_ms(point) for point in codec.points if point.default]
+        delay = " to ".join(f"{ms:g}" for ms in sorted({min(late), max(late)})) if None not in late else ""
         default = " ".join(point.name for point in codec.points if point.default)
         others = " ".join(point.name for point in codec.points if not point.default)
         source = f"[{info.citation or info.url}]({info.url})" if info.url else info.citation
@@ -162,8 +163,8 @@ CAF and more; PyAV adds M4A, AAC, AMR, WMA and more.
 
 A folder may say of itself in `dataset.toml` what reports print: `name`, `licence`, `description`. With a
 `manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
-known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which. A column
-`licence` with one value for all files is that of the set.
+known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which.
+A column `licence` with one value for all files is that of the set.
 A column `text` is what was said, for `wer` and `cer`; without one LibriSpeech's `*.trans.txt` beside the
 audio are read. Two runs whose transcripts of an utterance differ are not put together.
 

@@ -196,8 +196,7 @@ def _peak(run: Run, codec: str, point: str) -> Mapping[str, Any] | None:
 
 
 def _rows(run: Run, codec: str, point: str) -> pd.DataFrame:
-    rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
-    return rows.set_index("utterance")
+    return run.of(codec, point).set_index("utterance")
 
 
 def _split(text: str) -> tuple[Path, str]:

@@ -15,6 +15,7 @@ from codecbench.codec import Codec, Coded, OperatingPoint, Wave
 from codecbench.container import SUFFIX, Header, pack, unpack
 from codecbench.errors import CodecBenchError, InvalidInput, InvalidPayload, Unavailable, told
 from codecbench.files import write_bytes_atomically
+from codecbench.run.devices import check_one
 from codecbench.run.requests import parse_codecs
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -35,6 +36,7 @@ _DEVICE = click.option(
 @_DEVICE
 def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool, device: str) -> None:
     """Code audio FILES into one .cbn file each."""
+    check_one(device)
     name, codec, point = _codec_and_point(spec)
     targets = _targets(files, to, SUFFIX, overwrite)
     with _blaming(name, "opening"):
@@ -74,6 +76,7 @@ def encode(files: tuple[Path, ...], spec: str, to: Path | None, overwrite: bool,
 @_DEVICE
 def decode(files: tuple[Path, ...], spec: str | None, to: Path | None, overwrite: bool, device: str) -> None:
     """Decode .cbn FILES into one .wav file each, at the original's rate and length."""
+    check_one(device)
     targets = _targets(files, to, ".wav", overwrite)
     opened: dict[str, Codec] = {}
     for source, target in targets.items():

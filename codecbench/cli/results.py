@@ -24,7 +24,7 @@ _PUBLISHED = click.option(
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--to", type=click.Path(path_type=Path), help="Folder for the report.  [default: RUN/report]")
-@click.option("--single-file", is_flag=True, help="Put audio and figures into the page.")
+@click.option("--single-file", is_flag=True, help="Put audio, figures and all scores into the page.")
 @click.option("--no-audio", is_flag=True, help="Leave the players out; figures still show spectrograms.")
 @click.option(
     "--clips",

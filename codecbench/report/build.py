@@ -1,7 +1,8 @@
 """Report builder: a folder made from runs, whole or not at all.
 
 The folder holds ``index.html``, ``report.md``, ``tables/`` (Markdown, CSV, LaTeX), ``figures/`` (SVG, PDF,
-PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/``, unless they are inside it.
+PNG and each figure's data), and beside the page ``audio/``, ``spectrograms/`` and, for a large run,
+``data/``, unless they are inside it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, heard, judged, latex_table, methods, page, pictures, table_formats
+from codecbench.report import (
+    figures,
+    heard,
+    judged,
+    latex_table,
+    methods,
+    page,
+    parts,
+    pictures,
+    table_formats,
+)
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
 from codecbench.report.clips import Clips
@@ -57,7 +68,7 @@ def build(
     to : Path
         The report's folder; an earlier report there is replaced, anything else is not.
     single_file : bool
-        Put audio, spectrograms, figures and tables into the page, which then may travel alone.
+        Put audio, spectrograms, figures, tables and all scores into the page, which then may travel alone.
     with_audio : bool
         Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
     clips : Clips, optional
@@ -139,7 +150,8 @@ def _write(  # noqa: PLR0917
         "downloads": _downloads(to / "tables", single_file),
         "embedded": single_file,
         "clips": "" if clips is None else clips.told,
-        "data": embed(payload(run, frames, drawn, assets)),
+        "data": embed(payload(run, frames, drawn)),
+        "inside": parts.put(parts.parts(run, assets), to, single_file),
     }
     (to / "index.html").write_text(page.render(context), encoding="utf-8")
     (to / "report.md").write_text(_markdown(run, findings, shown), encoding="utf-8")

@@ -69,6 +69,13 @@ def check_device(text: str) -> None:
             )
 
 
+def check_one(text: str) -> None:
+    """Raise like `check_device`, and where several are named."""
+    if len(parse_devices(text)) > 1:
+        raise WrongUsage(f"--device {text!r} names several and one is used here; name one")
+    check_device(text)
+
+
 def take_place(number: int) -> None:
     """Make this process the worker of that number, from 0, of those that share a run's devices."""
     _place.number = number

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import write_docs
 from codecbench.analysis import sequential, verdicts
 from codecbench.analysis.counted import LIMITS
 from codecbench.analysis.runs import TYPICAL_KBPS
@@ -149,6 +150,11 @@ PAPER: Said = [("in type of {} pt", lambda: style._RC["font.size"])]
 CHECKPOINT: Said = [
     ("Exit status 0 is done, 1 an error (with `--strict` anything left out), 2 wrong usage", tuple)
 ]
+CONTRIBUTING: Said = [
+    ("(Python 3.11, 3.12 and 3.13 where found)", tuple),
+    ("runs them on 100 utterances", tuple),
+    ("the level of every 20 ms of what they decode to within 0.1 dB", tuple),
+]
 RESULTS: Said = [
     ("{} utterances, one a speaker", reference_size),
     ("and {} utterances of the ten speakers", lambda: size_of("librispeech-test-other-part")),
@@ -159,7 +165,7 @@ PAGES = {
     "docs/regression.md": REGRESSION, "docs/listening.md": LISTENING, "docs/cluster.md": CLUSTER,
     "docs/plugins.md": PLUGINS, "docs/python.md": [], "docs/quickstart-paper.md": PAPER,
     "docs/quickstart-checkpoint.md": CHECKPOINT, "docs/quickstart-tokens.md": [], "ARCHITECTURE.md": [],
-    "results/README.md": RESULTS,
+    "results/README.md": RESULTS, "CONTRIBUTING.md": CONTRIBUTING,
 }  # fmt: skip
 EACH = [(page, Told(*said)) for page, every in PAGES.items() for said in every]
 
@@ -175,7 +181,14 @@ def test_no_other_figure_stands_on_a_page(page: str) -> None:
     assert unheld(read(page), [item for where, item in EACH if where == page]) == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_no_page_is_forgotten() -> None:
+    """Each page of docs/ is written whole, or its figures are held here or in test_bitstream_page."""
+    elsewhere = {"docs/spc-bitstream.md", "docs/gallery.md"}
+    every = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert every - PAGES.keys() - write_docs.pages().keys() == elsewhere
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CONTRIBUTING.md"])
 def test_each_record_names_its_command(page: str) -> None:
     assert [
         block

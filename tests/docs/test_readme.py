@@ -12,13 +12,14 @@ import pytest
 
 from codecbench import registry
 from codecbench.analysis.bootstrap import bootstrap_mean
+from codecbench.analysis.summary import COLUMNS
 from codecbench.cli import run, status_of
 from codecbench.report import style
 from codecbench.run.patience import FIRST_WORD_S
 from docs_of_metrics import JUDGED
 from docs_of_reference import summary as points
 from house import ROOT
-from told import Told, missing, rows, unheld, without
+from told import Told, flat, missing, rows, unheld, without
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("<!-- reference:begin -->")[2].partition("<!-- reference:end -->")[0]
@@ -137,6 +138,10 @@ def test_no_other_figure_stands_in_the_readme() -> None:
 )
 def test_the_exit_status_is_the_stated_one(words: list[str], status: int) -> None:
     assert status_of(words) == status
+
+
+def test_the_columns_of_a_run_s_table_are_those_that_are_listed() -> None:
+    assert f"row a codec and point: `{', '.join(COLUMNS)}`" in flat(OTHERS)
 
 
 def test_intervals_are_those_that_all_pages_state() -> None:

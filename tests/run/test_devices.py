@@ -101,3 +101,24 @@ def test_what_needs_one_device_refuses_two(fakes, folder: Path, tmp_path: Path, 
     with pytest.raises(WrongUsage, match=message):
         benchmark(plan, tmp_path / "out", device="cpu:0,cpu:1", **how)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("device", "status", "message"),
+    [
+        ("tpu", 2, "--device 'tpu' is not usable"),
+        ("cpu,cpu", 2, "--device 'cpu,cpu' names several and one is used here; name one"),
+        ("cuda:9", 1, "--device cuda:9: torch 0 finds 2 such devices here; name some of cuda:0, cuda:1"),
+    ],
+)
+def test_encode_and_decode_look_for_the_device_first(  # noqa: PLR0917
+    cli, folder: Path, tmp_path: Path, monkeypatch, device: str, status: int, message: str
+) -> None:
+    torch = SimpleNamespace(__version__="0", cuda=SimpleNamespace(device_count=lambda: 2))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    for command in (("encode", "--codec", "fake@64"), ("decode",)):
+        answer = cli(*command, folder / "quiet-0.wav", "--to", tmp_path / "to", "--device", device)
+        assert answer.status == status
+        assert message in answer.err
+        assert answer.err.count("\n") == 1
+    assert not (tmp_path / "to").exists()
