@@ -12,6 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from codecbench.errors import InvalidInput
@@ -64,7 +65,7 @@ def read_json(path: Path, check: Check, what: str, advice: str) -> object:
 def parse_json(data: bytes) -> object:
     """Return what JSON says; raises `Wrong`.  Numbers are finite and texts valid Unicode."""
     try:
-        value: object = json.loads(data, parse_constant=_no_constant)
+        value: object = _decoder().decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except RecursionError:
         raise Wrong("it is nested too deeply to be JSON of ours") from None
     except Wrong:
@@ -119,9 +120,10 @@ def anything(value: object, where: str) -> None:
 
 def one_of(*known: object) -> Check:
     """Return a check for one of some values, of the same type."""
+    types = {type(item) for item in known}
 
     def check(value: object, where: str) -> None:
-        if not any(type(value) is type(item) and value == item for item in known):
+        if type(value) not in types or value not in known:
             raise _wrong(value, where, " or ".join(map(repr, known)))
 
     return check
@@ -228,6 +230,11 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**20:
         return "a huge number"
     return one_line(json.dumps(value, ensure_ascii=False), 60)
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> float:

@@ -68,9 +68,13 @@ def _is_number(part: str, name: str) -> bool:
 def _columns(batch: list[Record], sources: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, list[Any]]]:
     """Yield each column's name and values; what a record does not have is None, a weight 1."""
     parts = {"": batch} | {part: [record.get(part, {}) for record in batch] for part in NESTED.values()}
+    bare = {part for part, values in parts.items() if not any(values)}
     for name, (part, field) in sources.items():
         default = 1.0 if part == "weights" else None
-        yield name, [values.get(field, default) for values in parts[part]]
+        if part in bare:
+            yield name, [default] * len(batch)
+        else:
+            yield name, [values.get(field, default) for values in parts[part]]
 
 
 def _cell(record: Record) -> _Cell:

@@ -235,6 +235,25 @@ def test_opening_may_add_variables_but_not_change_them(monkeypatch: pytest.Monke
     assert "CODECBENCH_WEIGHTS_X" not in os.environ
 
 
+FIRST = """
+from codecbench.guard import guarded
+with guarded():
+    import torch
+    torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float64)
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.mkldnn.enabled = False
+print(torch.zeros(1).device, torch.get_default_dtype())
+print(torch.get_float32_matmul_precision(), torch.backends.mkldnn.enabled)
+"""
+
+
+def test_torch_is_as_new_after_the_call_that_imports_it() -> None:
+    pytest.importorskip("torch")
+    told = subprocess.check_output([sys.executable, "-c", FIRST], text=True, timeout=300)
+    assert told == "cpu torch.float32\nhighest True\n"
+
+
 @pytest.mark.parametrize(
     "backend", ["backends", "backends.cuda.matmul", "backends.mkldnn", "backends.mkldnn.matmul"]
 )
