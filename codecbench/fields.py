@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from codecbench.errors import InvalidInput
@@ -63,7 +65,7 @@ def read_json(path: Path, check: Check, what: str, advice: str) -> object:
 def parse_json(data: bytes) -> object:
     """Return what JSON says; raises `Wrong`.  Numbers are finite and texts valid Unicode."""
     try:
-        value: object = json.loads(data, parse_constant=_no_constant)
+        value: object = _decoder().decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except RecursionError:
         raise Wrong("it is nested too deeply to be JSON of ours") from None
     except Wrong:
@@ -87,9 +89,10 @@ def text(most: int = MOST_LETTERS) -> Check:
 
 def number(low: float = -math.inf, high: float = math.inf) -> Check:
     """Return a check for a finite number within limits."""
+    least, most = max(low, -sys.float_info.max), min(high, sys.float_info.max)
 
     def check(value: object, where: str) -> None:
-        if type(value) not in (int, float) or not low <= value <= high or value in (math.inf, -math.inf):  # type: ignore[operator]
+        if type(value) not in (int, float) or not least <= value <= most:  # type: ignore[operator]
             raise _wrong(value, where, f"a number from {low:g} to {high:g}")
 
     return check
@@ -117,9 +120,10 @@ def anything(value: object, where: str) -> None:
 
 def one_of(*known: object) -> Check:
     """Return a check for one of some values, of the same type."""
+    types = {type(item) for item in known}
 
     def check(value: object, where: str) -> None:
-        if not any(type(value) is type(item) and value == item for item in known):
+        if type(value) not in types or value not in known:
             raise _wrong(value, where, " or ".join(map(repr, known)))
 
     return check
@@ -153,8 +157,12 @@ def map_of(inner: Check) -> Check:
     def check(value: object, where: str) -> None:
         if not isinstance(value, dict):
             raise _wrong(value, where, "an object")
-        for name, item in value.items():
-            inner(item, f"{where}.{name}")
+        try:
+            for item in value.values():
+                inner(item, "")
+        except Wrong:  # only then is it worth spelling out the place
+            for name, item in value.items():
+                inner(item, f"{where}.{name}")
 
     return check
 
@@ -162,19 +170,33 @@ def map_of(inner: Check) -> Check:
 def record(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
     """Return a check for an object with these fields."""
     optional = optional or {}
+    known = {**required, **optional}
 
     def check(value: object, where: str) -> None:
         if not isinstance(value, dict):
             raise _wrong(value, where, "an object")
-        for name, inner in required.items():
-            if name not in value:
-                raise Wrong(f"{_field(f'{where}.{name}')} is missing")
-            inner(value[name], f"{where}.{name}")
-        for name, inner in optional.items():
-            if name in value:
-                inner(value[name], f"{where}.{name}")
+        try:
+            for name, item in value.items():
+                if name in known:
+                    known[name](item, "")
+            if required.keys() <= value.keys():
+                return
+        except Wrong:
+            pass
+        _say_what_is_wrong(value, where, required, known)
 
     return check
+
+
+def _say_what_is_wrong(
+    value: Mapping[str, object], where: str, required: Mapping[str, Check], known: Mapping[str, Check]
+) -> None:
+    """Raise `Wrong` for the first wrong or missing field of an object, its place spelled out."""
+    for name, inner in known.items():
+        if name in value:
+            inner(value[name], f"{where}.{name}")
+        elif name in required:
+            raise Wrong(f"{_field(f'{where}.{name}')} is missing")
 
 
 def distinct(place: str, inner: Check) -> Check:
@@ -208,6 +230,11 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**20:
         return "a huge number"
     return one_line(json.dumps(value, ensure_ascii=False), 60)
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> float:

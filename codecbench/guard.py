@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from codecbench import kept
+from codecbench import kept, kept_torch
 from codecbench.errors import CodecBenchError, PluginStopped, StorageError, told
 
 
@@ -38,7 +38,7 @@ def guarded(*, loading: bool = False) -> Iterator[None]:
     """
     with ExitStack() as after:
         after.callback(_keep_streams())
-        for back in kept.keep(loading=loading):
+        for back in (*kept.keep(loading=loading), kept_torch.keep()):
             after.callback(back)
         after.callback(_end_if_forked, os.getpid())
         try:

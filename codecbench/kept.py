@@ -1,6 +1,6 @@
 """State of a process that plugins may change: kept before a call, put back after it, see `codecbench.guard`.
 
-A keeper looks at one thing and returns what puts it back.  Libraries that nobody has imported are left alone.
+A keeper looks at one thing and returns what puts it back.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FENV_BYTES = 512
 
 def keep(*, loading: bool) -> list[Back]:
     """Return what puts back everything; ``loading`` as `codecbench.guard.guarded` says."""
-    keepers = (_signals, _timer, _floats, _numpy, _random, _warnings, _torch, _interpreter, _folder)
+    keepers = (_signals, _timer, _floats, _numpy, _random, _warnings, _interpreter, _folder)
     return [*(keeper() for keeper in keepers), _environment(loading), _path(loading)]
 
 
@@ -48,7 +48,8 @@ def _nothing() -> None:
     pass
 
 
-def _kept(settings: list[Setting]) -> Back:
+def kept(settings: list[Setting]) -> Back:
+    """Return what puts settings back to what they are now."""
     before = [get() for get, _ in settings]
 
     def back() -> None:
@@ -105,7 +106,7 @@ def _numpy() -> Back:
     if numpy is None or not hasattr(numpy, "seterr"):  # half imported
         return _nothing
     errors = numpy.geterr, lambda before: numpy.seterr(**before)
-    return _kept([errors, (numpy.geterrcall, numpy.seterrcall), (numpy.getbufsize, numpy.setbufsize)])
+    return kept([errors, (numpy.geterrcall, numpy.seterrcall), (numpy.getbufsize, numpy.setbufsize)])
 
 
 def _numpys_generator() -> Any:
@@ -139,48 +140,8 @@ def _warnings() -> Back:
     return back
 
 
-def _torch() -> Back:
-    torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "backends"):  # half imported
-        return _nothing
-    settings, state = _kept(_torchs_settings()), torch.get_rng_state()
-
-    def back() -> None:
-        settings()
-        torch.set_rng_state(state)
-
-    return back
-
-
-@cache
-def _torchs_settings() -> list[Setting]:
-    import torch
-
-    backends = torch.backends
-    return [
-        (torch.get_num_threads, torch.set_num_threads),
-        (torch.get_default_dtype, torch.set_default_dtype),
-        # Naming the CPU is not the same as naming none, and slower.
-        (torch.get_default_device, lambda on: torch.set_default_device(None if on.type == "cpu" else on)),
-        (torch.is_grad_enabled, torch.set_grad_enabled),
-        (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-        (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-        (_deterministic, lambda how: torch.use_deterministic_algorithms(how[0], warn_only=how[1])),
-        *(_attribute(backends.cudnn, name) for name in ("enabled", "benchmark", "deterministic")),
-        _attribute(backends.mkldnn, "enabled"),
-    ]
-
-
-def _deterministic() -> tuple[bool, bool]:
-    import torch
-
-    return (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-
-
-def _attribute(of: Any, name: str) -> Setting:
+def attribute(of: Any, name: str) -> Setting:
+    """Return an attribute as a setting."""
     return lambda: getattr(of, name), lambda value: setattr(of, name, value)
 
 
@@ -189,7 +150,7 @@ def _interpreter() -> Back:
 
     Without a thread's hook for errors no thread starts any more.
     """
-    return _kept(_INTERPRETER)
+    return kept(_INTERPRETER)
 
 
 def _set_locale(name: str) -> None:
@@ -198,9 +159,9 @@ def _set_locale(name: str) -> None:
 
 
 _INTERPRETER: list[Setting] = [
-    _attribute(sys, "excepthook"),
-    _attribute(sys, "unraisablehook"),
-    _attribute(threading, "excepthook"),
+    attribute(sys, "excepthook"),
+    attribute(sys, "unraisablehook"),
+    attribute(threading, "excepthook"),
     (sys.getrecursionlimit, sys.setrecursionlimit),
     (sys.gettrace, sys.settrace),
     (sys.getprofile, sys.setprofile),

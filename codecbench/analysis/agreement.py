@@ -6,9 +6,11 @@ Agreement between metrics is none with listeners: two that share a blind spot ag
 from __future__ import annotations
 
 import itertools
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codecbench.analysis.runs import scored, without_truth
 from codecbench.store.store import Run
@@ -44,15 +46,18 @@ def agreement(run: Run, summary: pd.DataFrame) -> pd.DataFrame:
 
     means = without_truth(run, summary)
     single = without_truth(run, scored(run))
-    parts = [part for _, part in single.groupby(["codec", "point"], sort=False)]
+    over_codecs = _rank_correlations(means, run.metrics)
+    parts = [
+        _rank_correlations(part, run.metrics) for _, part in single.groupby(["codec", "point"], sort=False)
+    ]
     rows: list[dict[str, Any]] = []
     for one, other in itertools.combinations(run.metrics, 2):
         sign = 1.0 if _better(run, one) is _better(run, other) else -1.0
         both = int(means[[one, other]].notna().all(axis=1).sum())
-        found = [sign * rho for part in parts if np.isfinite(rho := _rank_correlation(part, one, other))]
+        found = [sign * rho for part in parts if np.isfinite(rho := part[one, other])]
         names = {"one": one, "other": other}
         rows += [
-            {**names, "over": CODECS, "n": both, "rho": sign * _rank_correlation(means, one, other)},
+            {**names, "over": CODECS, "n": both, "rho": sign * over_codecs[one, other]},
             {**names, "over": UTTERANCES, "n": len(found), "rho": np.mean(found) if found else np.nan},
         ]
     return pd.DataFrame(rows, columns=["one", "other", "over", "n", "rho"])
@@ -79,9 +84,22 @@ def _better(run: Run, metric: str) -> bool:
     return bool(run.manifest["metrics"][metric]["higher_is_better"])
 
 
-def _rank_correlation(table: pd.DataFrame, one: str, other: str) -> float:
-    """Return Spearman's rho over the rows that have both; NaN where it is not defined."""
-    pair = table[[one, other]].astype(float).dropna()
-    if len(pair) < FEWEST or (pair.nunique() < 2).any():
-        return np.nan
-    return float(pair[one].rank().corr(pair[other].rank()))
+def _rank_correlations(table: pd.DataFrame, metrics: list[str]) -> dict[tuple[str, str], float]:
+    """Return Spearman's rho of every two metrics over the rows that have both; NaN where not defined."""
+    from scipy.stats import rankdata
+
+    values = {metric: table[metric].to_numpy(dtype=np.float64) for metric in metrics}
+    known = {metric: np.isfinite(column) for metric, column in values.items()}
+
+    @cache
+    def ranks(metric: str, mask: bytes) -> NDArray[np.float64]:
+        kept: NDArray[np.float64] = rankdata(values[metric][np.frombuffer(mask, dtype=np.bool_)])
+        return kept
+
+    found = {}
+    for one, other in itertools.combinations(metrics, 2):
+        mask = (known[one] & known[other]).tobytes()
+        pair = ranks(one, mask), ranks(other, mask)
+        defined = pair[0].size >= FEWEST and all(np.ptp(rank) > 0 for rank in pair)
+        found[one, other] = float(np.corrcoef(*pair)[0, 1]) if defined else np.nan
+    return found

@@ -157,14 +157,16 @@ def compare_curves(
     sign = 1.0 if higher_is_better else -1.0
     tables = [np.asarray(part, dtype=np.float64) for part in (*anchor, *test)]
     kept = np.asarray(np.isfinite(np.hstack(tables)).all(axis=1))
-    speakers = np.asarray(clusters)[kept]
+    speakers = np.unique(np.asarray(clusters)[kept], return_inverse=True)[1]
     rates_a, scores_a, rates_t, scores_t = (table[kept] for table in tables)
-    pooled = _pooled_weights(speakers, resamples, seed)
-    lengths = np.ones(kept.size) if seconds is None else np.asarray(seconds, dtype=np.float64)
-    by_time = pooled * lengths[kept]
-    by_time /= by_time.sum(axis=1, keepdims=True)
-    means = [by_time @ rates_a, pooled @ scores_a, by_time @ rates_t, pooled @ scores_t]
-    groups = np.unique(speakers).size
+    ones = np.ones(speakers.size)
+    lengths = ones if seconds is None else np.asarray(seconds, dtype=np.float64)[kept]
+    groups = int(speakers.max(initial=-1)) + 1
+    drawn = _draws(groups, resamples, seed)
+    means = [
+        _pooled_means(values, weights, speakers, drawn)
+        for values, weights in ((rates_a, lengths), (scores_a, ones), (rates_t, lengths), (scores_t, ones))
+    ]
     rate, rate_overlap, rate_over, rate_reason = _pooled(bd_rate, means, higher_is_better, groups)
     quality, quality_overlap, quality_over, quality_reason = _pooled(
         bd_quality, means, higher_is_better, groups
@@ -242,14 +244,20 @@ def _common(a: Floats, t: Floats, sign: float) -> Range:
     return low, high
 
 
-def _pooled_weights(speakers: NDArray[Any], resamples: int, seed: int) -> Floats:
-    """Return rows that average utterances: all of them first, then each resample of speakers, [1 + B, N]."""
-    names, index, counts = np.unique(speakers, return_inverse=True, return_counts=True)
-    if names.size == 0:
+def _draws(groups: int, resamples: int, seed: int) -> Floats:
+    """Return how often each speaker counts: once each first, then as each resample says, [1 + B, G]."""
+    if groups == 0:
         return np.zeros((0, 0))
-    drawn = np.vstack([np.ones((1, names.size)), resample_counts(names.size, resamples, seed)])
-    weights: Floats = drawn[:, index] / (drawn @ counts)[:, None]
-    return weights
+    return np.vstack([np.ones((1, groups)), resample_counts(groups, resamples, seed)])
+
+
+def _pooled_means(values: Floats, weights: Floats, speakers: NDArray[np.intp], drawn: Floats) -> Floats:
+    """Return the weighted mean over the utterances of each draw of speakers, of each column, [1 + B, K]."""
+    if not drawn.size:
+        return np.zeros((0, values.shape[1]))
+    sums = np.stack([np.bincount(speakers, weights=column * weights) for column in values.T], axis=1)
+    means: Floats = (drawn @ sums) / (drawn @ np.bincount(speakers, weights=weights))[:, None]
+    return means
 
 
 def _tail(groups: int, level: float = 0.95) -> float:

@@ -32,6 +32,9 @@ LEAST_ERROR = 0.5
 speaker have next to none, and dividing by it would put the limits far outside the data; in simulations the
 floor leaves the coverage as it is."""
 
+_COLUMNS = 128
+"""Means whose resamples are held at once."""
+
 
 class Interval(NamedTuple):
     """A mean with its confidence limits; NaN where undefined."""
@@ -88,7 +91,8 @@ def bootstrap_mean(
     sums, counts = cluster_sums(values, clusters, weights)
     if counts.size == 0:
         return Interval(math.nan, math.nan, math.nan)
-    low, high = _limits(sums, counts, level, resamples, seed)
+    lows, highs = limits_of(sums[:, None], counts[:, None], level=level, resamples=resamples, seed=seed)
+    low, high = float(lows[0]), float(highs[0])
     return Interval(float(sums.sum() / counts.sum()), max(low, bounds[0]), min(high, bounds[1]))
 
 
@@ -127,25 +131,50 @@ def proportion_interval(successes: int, n: int, level: float = 0.95) -> Interval
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def _limits(sums: Floats, counts: Floats, level: float, resamples: int, seed: int) -> tuple[float, float]:
-    groups = sums.size
+def limits_of(
+    sums: Floats,
+    counts: Floats,
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Floats, Floats]:
+    """Return the limits that `bootstrap_mean` gives of many means over the same clusters at once.
+
+    Parameters
+    ----------
+    sums, counts : float64 [G, P]
+        Weighted sum and weight of each cluster's values, as `cluster_sums` returns them, a column a mean.
+    level, resamples, seed
+        As for `bootstrap_mean`.
+
+    Returns
+    -------
+    tuple of float64 [P]
+        Lower and upper limits; NaN with fewer than `FEWEST_CLUSTERS` clusters.
+    """
+    groups, number = sums.shape
     if groups < FEWEST_CLUSTERS:
-        return math.nan, math.nan
-    mean = sums.sum() / counts.sum()
-    error = float(_standard_error(np.ones((1, groups)), sums, counts)[1][0])
-    if error <= 1e-12 * max(1.0, abs(mean)):
-        return float(mean), float(mean)
-    tail = (1 - level) / 2
-    means, errors = _standard_error(resample_counts(groups, resamples, seed), sums, counts)
-    ratios = (means - mean) / np.maximum(errors, LEAST_ERROR * error)
-    lower, upper = np.quantile(ratios, [tail, 1 - tail])
-    # The quantiles change sides: a resample above the mean says the truth may lie below.
-    return float(mean - upper * error), float(mean - lower * error)
+        return np.full(number, math.nan), np.full(number, math.nan)
+    means = sums.sum(axis=0) / counts.sum(axis=0)
+    low, high = means.copy(), means.copy()
+    errors = _standard_error(np.ones((1, groups)), sums, counts)[1][0]
+    spread = np.flatnonzero(errors > 1e-12 * np.maximum(1.0, np.abs(means)))
+    drawn = resample_counts(groups, resamples, seed)
+    for start in range(0, spread.size, _COLUMNS):
+        part = spread[start : start + _COLUMNS]
+        mean, error = means[part], errors[part]
+        their_means, their_errors = _standard_error(drawn, sums[:, part], counts[:, part])
+        ratios = (their_means - mean) / np.maximum(their_errors, LEAST_ERROR * error)
+        lower, upper = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        # The quantiles change sides: a resample above the mean says the truth may lie below.
+        low[part], high[part] = mean - upper * error, mean - lower * error
+    return low, high
 
 
 def _standard_error(drawn: Floats, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """Return mean and cluster-robust standard error of each resample, [B], of the ratio of sums to counts."""
-    groups = sums.size
+    """Return mean and cluster-robust standard error of each resample, [B, P], of sums over counts."""
+    groups = sums.shape[0]
     total = drawn @ counts
     means = (drawn @ sums) / total
     squares = drawn @ sums**2 - 2 * means * (drawn @ (sums * counts)) + means**2 * (drawn @ counts**2)

@@ -49,16 +49,20 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
         if known and not is_ground_truth(run, codec):
             columns.setdefault(codec, []).append(point_label(codec, point))
     codecs = [codec for codec in ordered(run, columns) if len(columns[codec]) >= FEWEST_POINTS]
+    seconds = [item["seconds"] for item in run.manifest["utterances"]]
     rows = []
     for metric, entry in run.manifest["metrics"].items():
-        scores, speakers = wide(run, metric)
+        scores, names = wide(run, metric)
+        speakers = np.unique(names, return_inverse=True)[1]
+        curves = {
+            codec: (rates[columns[codec]].to_numpy(), scores[columns[codec]].to_numpy()) for codec in codecs
+        }
         for anchor, test in permutations(codecs, 2):
-            a, t = columns[anchor], columns[test]
             result = compare_curves(
-                (rates[a].to_numpy(), scores[a].to_numpy()),
-                (rates[t].to_numpy(), scores[t].to_numpy()),
+                curves[anchor],
+                curves[test],
                 speakers,
-                seconds=[item["seconds"] for item in run.manifest["utterances"]],
+                seconds=seconds,
                 higher_is_better=bool(entry["higher_is_better"]),
                 seed=seed,
             )
@@ -82,11 +86,16 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
 
 def wide(run: Run, column: str) -> tuple[pd.DataFrame, np.ndarray[tuple[int], np.dtype[np.str_]]]:
     """Return one column of the records as utterances x points, and the speaker of each row."""
-    records = run.records.assign(label=[*map(point_label, run.records["codec"], run.records["point"])])
-    listed = run.manifest["utterances"]
-    table = records.pivot_table(index="utterance", columns="label", values=column, dropna=False, sort=False)
-    table = table.reindex([item["id"] for item in listed])
-    return table, np.array([str(item["speaker"]) for item in listed])
+    listed, places = run.manifest["utterances"], run.utterance_places
+    values = run.records[column].to_numpy(dtype=np.float64)
+    table = np.full((len(listed), len(run.rows)), math.nan)
+    for number, rows in enumerate(run.rows.values()):
+        known = rows[places[rows] >= 0]
+        table[places[known], number] = values[known]
+    frame = pd.DataFrame(
+        table, index=[item["id"] for item in listed], columns=[point_label(*pair) for pair in run.rows]
+    )
+    return frame, np.array([str(item["speaker"]) for item in listed])
 
 
 def failures(run: Run) -> pd.DataFrame:
@@ -94,18 +103,15 @@ def failures(run: Run) -> pd.DataFrame:
 
     What a metric cannot say of the original against itself (an infinite ratio) is not missing.
     """
+    reasons = {metric: run.records[f"reason:{metric}"].notna() for metric in run.manifest["metrics"]}
+    failed = run.records["status"] == "failed"
     rows = []
-    for _, record in run.records.iterrows():
+    for record in run.records[np.logical_or.reduce([failed, *reasons.values()])].to_dict("records"):
         place = {name: record[name] for name in ("codec", "point", "utterance")}
         if record["status"] == "failed":
             rows.append(place | {"metric": "all", "reason": record["error"] or "no reason recorded"})
             continue
-        for metric in run.manifest["metrics"]:
+        for metric in reasons:
             if isinstance(record[f"reason:{metric}"], str) and not is_ground_truth(run, record["codec"]):
                 rows.append(place | {"metric": metric, "reason": record[f"reason:{metric}"]})
     return pd.DataFrame(rows, columns=["codec", "point", "utterance", "metric", "reason"])
-
-
-def _mean(values: pd.Series) -> float:
-    known = values.dropna()
-    return float(known.mean()) if len(known) else math.nan

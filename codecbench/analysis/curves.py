@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -31,17 +32,21 @@ def rows(rates: Floats, quality: Floats) -> tuple[Floats, Floats]:
 def rising(log_rate: Floats, quality: Floats) -> NDArray[np.bool_]:
     """Say of each row whether both rise strictly, [R]."""
     rising = (np.diff(log_rate) > 0) & (np.diff(quality) > 0)
-    return np.asarray(rising.all(axis=1), dtype=np.bool_)
+    # Column by column: numpy is slow at reducing many short rows.
+    return functools.reduce(np.logical_and, rising.T, np.ones(rising.shape[0], dtype=np.bool_))
 
 
 def mean_distance(x_a: Floats, y_a: Floats, x_t: Floats, y_t: Floats) -> Floats:
     """Return the mean of curve t less curve a over their common range of x, row by row, [R]."""
     result = np.full(x_a.shape[0], math.nan)
-    low = np.maximum(x_a.min(axis=1), x_t.min(axis=1))
-    high = np.minimum(x_a.max(axis=1), x_t.max(axis=1))
-    good = rising(x_a, y_a) & rising(x_t, y_t) & (overlap(x_a, x_t) >= LEAST_OVERLAP)
-    if good.any():
-        low, high = low[good], high[good]
+    good = np.flatnonzero(rising(x_a, y_a) & rising(x_t, y_t))
+    # What rises begins with its least and ends with its largest.
+    ends = x_a[good, 0], x_a[good, -1], x_t[good, 0], x_t[good, -1]
+    enough = _share(*ends) >= LEAST_OVERLAP
+    good = good[enough]
+    if good.size:
+        low = np.maximum(ends[0], ends[2])[enough]
+        high = np.minimum(ends[1], ends[3])[enough]
         areas = [_pchip_area(x[good], y[good], low, high) for x, y in ((x_a, y_a), (x_t, y_t))]
         result[good] = (areas[1] - areas[0]) / (high - low)
     return result
@@ -49,8 +54,12 @@ def mean_distance(x_a: Floats, y_a: Floats, x_t: Floats, y_t: Floats) -> Floats:
 
 def overlap(x_a: Floats, x_t: Floats) -> Floats:
     """Return the common range of each row's curves as a share of the shorter one's, [R], 0 for none."""
-    common = np.minimum(x_a.max(axis=1), x_t.max(axis=1)) - np.maximum(x_a.min(axis=1), x_t.min(axis=1))
-    shorter = np.minimum(np.ptp(x_a, axis=1), np.ptp(x_t, axis=1))
+    return _share(x_a.min(axis=1), x_a.max(axis=1), x_t.min(axis=1), x_t.max(axis=1))
+
+
+def _share(low_a: Floats, high_a: Floats, low_t: Floats, high_t: Floats) -> Floats:
+    common = np.minimum(high_a, high_t) - np.maximum(low_a, low_t)
+    shorter = np.minimum(high_a - low_a, high_t - low_t)
     share: Floats = np.clip(common, 0.0, None) / np.where(shorter > 0, shorter, math.inf)
     return share
 

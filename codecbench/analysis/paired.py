@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from codecbench.analysis.bootstrap import Floats, bootstrap_mean, cluster_sums
+from codecbench.analysis.bootstrap import Floats, bootstrap_mean, cluster_sums, limits_of
 
 FLIPS = 9_999
 MOST_FLIPS = 99_999
@@ -29,6 +29,10 @@ EXACT_CLUSTERS = 13
 """Up to this many clusters all sign patterns are counted; beyond it they are drawn at random."""
 
 _CHUNK = 10_000
+_MOST_SIGNS = 1 << 24
+"""Signs drawn at once: with thousands of clusters fewer patterns than `_CHUNK`."""
+_IN_CACHE = 256
+"""Patterns whose sums are held at once: more would leave the processor's cache between two steps."""
 
 
 class Comparison(NamedTuple):
@@ -43,7 +47,13 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    a: ArrayLike, b: ArrayLike, clusters: Sequence[Any] | NDArray[Any], *, flips: int = FLIPS, seed: int = 0
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Sequence[Any] | NDArray[Any],
+    *,
+    weights: ArrayLike | None = None,
+    flips: int = FLIPS,
+    seed: int = 0,
 ) -> Comparison:
     """Compare two codecs on the same utterances.
 
@@ -58,16 +68,19 @@ def compare(
         Scores of the two codecs on the same utterances; a pair with a missing one (NaN) is left out.
     clusters : sequence [N]
         The speaker of each utterance.
+    weights : array_like [N], optional
+        See `bootstrap_mean`.
     flips : int
         Number of random sign patterns.
     seed : int
         Seed of the patterns and of the bootstrap.
     """
     differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    sums, counts = cluster_sums(differences, clusters)
-    interval = bootstrap_mean(differences, clusters, seed=seed)
+    sums, _ = cluster_sums(differences, clusters, weights)
+    interval = bootstrap_mean(differences, clusters, weights=weights, seed=seed)
     p_value = float(_sign_flip(sums[:, None], flips, seed)[0]) if sums.size else math.nan
-    return Comparison(interval.mean, interval.low, interval.high, p_value, int(counts.sum()), sums.size)
+    count = int(np.isfinite(differences).sum())
+    return Comparison(interval.mean, interval.low, interval.high, p_value, count, sums.size)
 
 
 def compare_all(
@@ -96,27 +109,39 @@ def compare_all(
         One row a pair: ``a, b, difference, low, high, n, clusters, p_value, p_holm``.
     """
     columns = ["a", "b", *Comparison._fields, "p_holm"]
-    pairs = list(combinations(scores.columns, 2))
+    pairs = list(combinations(range(scores.shape[1]), 2))
     if not pairs:
         return pd.DataFrame(columns=columns)
     labels, index = np.unique(np.asarray(clusters), return_inverse=True)
-    table = scores.to_numpy(dtype=np.float64)
-    counts = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=np.float64)
-    places = {name: place for place, name in enumerate(scores.columns)}
-    rows: list[dict[str, Any]] = []
-    sums = np.zeros((labels.size, len(pairs)))
+    table = np.ascontiguousarray(scores.to_numpy(dtype=np.float64).T)
+    counts = np.ones(table.shape[1]) if weights is None else np.asarray(weights, dtype=np.float64)
+    sums, totals, sizes = (np.zeros((labels.size, len(pairs))) for _ in range(3))
     for number, (a, b) in enumerate(pairs):
-        differences = table[:, places[a]] - table[:, places[b]]
-        kept = np.isfinite(differences)
-        sums[:, number] = _by_cluster(differences, counts, index, labels.size)
-        interval = bootstrap_mean(differences, index, weights=counts, seed=seed)
-        n, used = int(kept.sum()), np.unique(index[kept]).size
-        rows.append({"a": a, "b": b, **Comparison(*interval, math.nan, n, used)._asdict()})
-    frame = pd.DataFrame(rows)
-    p_values = _sign_flip(sums, flips_for(len(pairs)), seed)
-    frame["p_value"] = np.where(frame["n"].to_numpy() > 0, p_values, math.nan)
-    frame["p_holm"] = holm(frame["p_value"].to_numpy())
+        found = _by_cluster(table[a] - table[b], counts, index, labels.size)
+        sums[:, number], totals[:, number], sizes[:, number] = found
+    n = sizes.sum(axis=0).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        differences = sums.sum(axis=0) / totals.sum(axis=0)
+    low, high = _limits(sums, totals, sizes > 0, seed)
+    p_values = np.where(n > 0, _sign_flip(sums, flips_for(len(pairs)), seed), math.nan)
+    frame = pd.DataFrame({
+        "a": [scores.columns[a] for a, _ in pairs], "b": [scores.columns[b] for _, b in pairs],
+        "difference": differences, "low": low, "high": high, "p_value": p_values, "n": n,
+        "clusters": (sizes > 0).sum(axis=0), "p_holm": holm(p_values),
+    })  # fmt: skip
     return frame[columns]
+
+
+def _limits(sums: Floats, counts: Floats, there: NDArray[np.bool_], seed: int) -> tuple[Floats, Floats]:
+    """Return the bootstrap limits of each column, [P], over the clusters that are there, all [G, P]."""
+    low, high = np.full(sums.shape[1], math.nan), np.full(sums.shape[1], math.nan)
+    patterns, which = np.unique(there, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        same = np.flatnonzero(which == number)
+        if pattern.any():
+            rows = np.ix_(pattern, same)
+            low[same], high[same] = limits_of(sums[rows], counts[rows], seed=seed)
+    return low, high
 
 
 def against(
@@ -145,17 +170,21 @@ def against(
     differences = np.asarray(best, dtype=np.float64)[:, None] - np.asarray(others, dtype=np.float64)
     labels, index = np.unique(np.asarray(clusters), return_inverse=True)
     counts = np.ones(len(differences)) if weights is None else np.asarray(weights, dtype=np.float64)
-    sums = np.stack([_by_cluster(column, counts, index, labels.size) for column in differences.T], axis=1)
+    sums = np.stack([_by_cluster(one, counts, index, labels.size)[0] for one in differences.T], axis=1)
     p_values = _sign_flip(sums, flips_for(sums.shape[1]), seed)
     return holm(np.where(np.isfinite(differences).any(axis=0), p_values, math.nan))
 
 
-def _by_cluster(differences: Floats, counts: Floats, index: NDArray[np.intp], clusters: int) -> Floats:
-    """Return the weighted sum of each cluster's differences, [G]; missing ones count nothing."""
+def _by_cluster(
+    differences: Floats, counts: Floats, index: NDArray[np.intp], clusters: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return each cluster's weighted sum of differences, its weight, and how many it has, [G]."""
     kept = np.isfinite(differences)
-    sums: Floats = np.zeros(clusters)
-    np.add.at(sums, index[kept], (differences * counts)[kept])
-    return sums
+    if not kept.all():
+        differences, counts, index = differences[kept], counts[kept], index[kept]
+    sums: Floats = np.bincount(index, weights=differences * counts, minlength=clusters).astype(np.float64)
+    totals: Floats = np.bincount(index, weights=counts, minlength=clusters).astype(np.float64)
+    return sums, totals, np.bincount(index, minlength=clusters).astype(np.float64)
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -189,10 +218,14 @@ def _sign_flip(sums: Floats, flips: int, seed: int) -> Floats:
     total = 2 ** (groups - 1) if exact else flips
     generator = np.random.default_rng(seed)
     extreme = np.zeros(sums.shape[1])
-    for start in range(0, total, _CHUNK):
-        rows = min(_CHUNK, total - start)
+    drawn = max(1, min(_CHUNK, _MOST_SIGNS // groups))
+    for start in range(0, total, drawn):
+        rows = min(drawn, total - start)
         bits = _patterns(start, rows, groups) if exact else generator.integers(0, 2, size=(rows, groups))
-        extreme += (np.abs((1.0 - 2.0 * bits) @ sums) >= threshold).sum(axis=0)
+        signs = 1.0 - 2.0 * bits
+        for first in range(0, rows, _IN_CACHE):
+            flipped = np.abs(signs[first : first + _IN_CACHE] @ sums)
+            extreme += np.count_nonzero(flipped >= threshold, axis=0)
     p_values: Floats = extreme / total if exact else (extreme + 1) / (total + 1)
     return p_values
 

@@ -111,7 +111,9 @@ def shown_kbps(table: pd.DataFrame) -> pd.Series:
 
 def without_truth(run: Run, table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a table with a column ``codec`` that are not the ground truth's."""
-    return table[~table["codec"].map(lambda codec: is_ground_truth(run, codec)).astype(bool)]
+    return table[
+        ~table["codec"].isin([codec for codec in table["codec"].unique() if is_ground_truth(run, codec)])
+    ]
 
 
 def ordered(run: Run, codecs: Iterable[str]) -> list[str]:

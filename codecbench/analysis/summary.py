@@ -104,7 +104,7 @@ def _scores(
 
 
 def _entropy(run: Run, codec: str, point: str) -> float:
-    rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
+    rows = run.of(codec, point)
     coded = with_tokens(rows)
     return code_kbps(run.codes(codec, point), list(coded["speaker"]), float(coded["seconds"].sum()))
 

@@ -33,7 +33,7 @@ def token_facts(run: Run, codec: str, point: str) -> dict[str, float]:
     decoded speech, coded again, has at the same places, over the ``recoded_n`` utterances of which that was
     measured; NaN where it was of none.
     """
-    rows = run.records[(run.records["codec"] == codec) & (run.records["point"] == point)]
+    rows = run.of(codec, point)
     coded = with_tokens(rows)
     codes = run.codes(codec, point)
     tokens = sum(item.size for item in codes)

@@ -1,7 +1,8 @@
 """Report builder: a folder made from runs, whole or not at all.
 
 The folder holds ``index.html``, ``report.md``, ``tables/`` (Markdown, CSV, LaTeX), ``figures/`` (SVG, PDF,
-PNG and each figure's data), and beside the page ``audio/`` and ``spectrograms/``, unless they are inside it.
+PNG and each figure's data), and beside the page ``audio/``, ``spectrograms/`` and, for a large run,
+``data/``, unless they are inside it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,20 @@ from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput, StorageError
 from codecbench.html import embed
 from codecbench.listen.answers import answered
-from codecbench.report import figures, heard, judged, latex_table, methods, page, pictures, table_formats
+from codecbench.report import (
+    figures,
+    heard,
+    judged,
+    latex_table,
+    methods,
+    page,
+    parts,
+    pictures,
+    table_formats,
+)
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
+from codecbench.report.clips import Clips
 from codecbench.report.content import EVERYTHING, Content
 from codecbench.report.context import CAPTIONS, Findings, lead, page_context
 from codecbench.report.one_figure import published_points
@@ -43,6 +55,7 @@ def build(
     single_file: bool = False,
     published: Path | None = None,
     with_audio: bool = True,
+    clips: Clips | None = None,
     ours: Iterable[str] = (),
     content: Content = EVERYTHING,
 ) -> Path:
@@ -55,9 +68,11 @@ def build(
     to : Path
         The report's folder; an earlier report there is replaced, anything else is not.
     single_file : bool
-        Put audio, spectrograms, figures and tables into the page, which then may travel alone.
+        Put audio, spectrograms, figures, tables and all scores into the page, which then may travel alone.
     with_audio : bool
         Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
+    clips : Clips, optional
+        The few clips that it plays in place of all, as Opus.
     published : Path, optional
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
     ours : iterable of str
@@ -82,7 +97,7 @@ def build(
         with scratch(to) as work:
             made = work / "report"
             made.mkdir()
-            _write(run, findings, made, single_file, with_audio)
+            _write(run, findings, made, single_file, with_audio, clips)
             put(made, to, work)
     except OSError as error:
         raise StorageError(
@@ -115,22 +130,28 @@ def _by(run: Run, column: str) -> PaperTable | None:
     return with_columns(table, [RATE, *table.metrics, "n"])
 
 
-def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
+def _write(  # noqa: PLR0917
+    run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool, clips: Clips | None
+) -> None:
     codecs = ordered(run, run.manifest["codecs"])
     truth = {codec for codec in codecs if is_ground_truth(run, codec)}
     drawn = marks([*codecs, *findings.published["codec"].unique()], truth, run.ours)
     _write_tables(findings, to / "tables")
     shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
-    assets = Assets(to, single_file)
+    assets = Assets(to, single_file, opus=clips is not None)
     if not with_audio:
         run = without_audio(run)
+    elif clips is not None:
+        run = clips.of(run)
     frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
     context = page_context(run, findings) | {
         "figures": _shown_figures(shown, findings, to, assets),
         "downloads": _downloads(to / "tables", single_file),
         "embedded": single_file,
-        "data": embed(payload(run, frames, drawn, assets)),
+        "clips": "" if clips is None else clips.told,
+        "data": embed(payload(run, frames, drawn)),
+        "inside": parts.put(parts.parts(run, assets), to, single_file),
     }
     (to / "index.html").write_text(page.render(context), encoding="utf-8")
     (to / "report.md").write_text(_markdown(run, findings, shown), encoding="utf-8")

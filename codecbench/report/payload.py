@@ -1,16 +1,14 @@
-"""JSON payload of the page's scripts: scores of every utterance, audio, comparisons."""
+"""JSON payload of the page's scripts: points, means, comparisons.  What `parts` holds is apart from it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from codecbench.analysis import comparisons
 from codecbench.analysis.bootstrap import FEWEST_CLUSTERS
 from codecbench.analysis.paired import smallest_p
 from codecbench.analysis.runs import (
@@ -22,16 +20,12 @@ from codecbench.analysis.runs import (
     points,
     tells_of,
 )
-from codecbench.report import spectra
-from codecbench.report.assets import Assets, slug
 from codecbench.report.style import DASHES, MARKERS, Mark
 from codecbench.store.store import Run
 
 
-def payload(
-    run: Run, tables: Mapping[str, pd.DataFrame], marks: Mapping[str, Mark], assets: Assets
-) -> dict[str, Any]:
-    """Return the page's data; indices stand for points (``points``) and utterances (``utterances``).
+def payload(run: Run, tables: Mapping[str, pd.DataFrame], marks: Mapping[str, Mark]) -> dict[str, Any]:
+    """Return the page's data; indices stand for points (``points``).
 
     ``tables`` holds the data frames summary, pairs, deltas and published.
     """
@@ -40,7 +34,6 @@ def payload(
     labels = [point_label(*pair) for pair in shown]
     rows = {(row["codec"], row["point"]): row for row in summary.to_dict("records")}
     speakers = len({item["speaker"] for item in run.manifest["utterances"]})
-    scores = {metric: comparisons.wide(run, metric)[0] for metric in run.manifest["metrics"]}
     return {
         "metrics": [
             {"name": name, "label": m["label"], "unit": m["unit"], "higher": bool(m["higher_is_better"]),
@@ -63,16 +56,6 @@ def payload(
              "source": row["source"] or "", "dataset": row["dataset"] or "", **_mark(marks[row["codec"]])}
             for row in tables["published"].to_dict("records")
         ],
-        "utterances": [
-            [item["id"], str(item["speaker"]), round(item["seconds"] or 0, 2)]
-            for item in run.manifest["utterances"]
-        ],
-        "scores": {
-            metric: [_numbers(table[label]) if label in table else [] for label in labels]
-            for metric, table in scores.items()
-        },
-        "audio": _audio(run, shown, assets),
-        "failed": _failed(run, labels),
         "smallestP": smallest_p(speakers),
         "fewSpeakers": speakers < FEWEST_CLUSTERS,
         "pairs": _pairs(tables["pairs"], labels),
@@ -99,56 +82,6 @@ def _mark(mark: Mark) -> dict[str, Any]:
     marker = MARKERS.index(mark.marker) if mark.marker in MARKERS else len(MARKERS)
     dashes = DASHES.index(mark.dashes) if mark.dashes in DASHES else 0
     return {"colour": mark.colour, "dark": mark.dark, "marker": marker, "dashes": dashes}
-
-
-def _audio(run: Run, shown: list[tuple[str, str]], assets: Assets) -> dict[int, dict[str, Any]]:
-    """Return for each utterance with kept audio the sources of its clips and of their spectrograms."""
-    places = {item["id"]: number for number, item in enumerate(run.manifest["utterances"])}
-    numbers = {pair: number for number, pair in enumerate(shown)}
-    kept: dict[int, dict[str, Any]] = {}
-    tops: dict[int, float] = {}
-    for item in run.manifest["utterances"]:
-        if item["audio"]:
-            place = places[item["id"]]
-            wave = spectra.load(item["audio"])
-            tops[place] = float(spectra.linear_db(wave).max())
-            kept[place] = {
-                "ref": _clip(Path(item["audio"]), f"{place:04d}/reference", tops[place], assets),
-                "at": {},
-            }
-    for utterance, codec, point, audio in zip(
-        run.records["utterance"],
-        run.records["codec"],
-        run.records["point"],
-        run.records["audio"],
-        strict=True,
-    ):
-        place = places.get(utterance, -1)
-        if (
-            isinstance(audio, str)
-            and place in kept
-            and (codec, point) in numbers
-            and not is_ground_truth(run, codec)
-        ):
-            name = f"{place:04d}/{numbers[codec, point]:02d}-{slug(point_label(codec, point))}"
-            kept[place]["at"][numbers[codec, point]] = _clip(Path(audio), name, tops[place], assets)
-    return kept
-
-
-def _failed(run: Run, labels: list[str]) -> list[str]:
-    """Return "point utterance", as indices, of every cell without decoded speech."""
-    places = {item["id"]: number for number, item in enumerate(run.manifest["utterances"])}
-    lost = run.failures[run.failures["utterance"].isin(list(places))]
-    cells = zip(map(point_label, lost["codec"], lost["point"]), lost["utterance"], strict=True)
-    return [f"{labels.index(label)} {places[utterance]}" for label, utterance in cells if label in labels]
-
-
-def _clip(path: Path, name: str, top_db: float, assets: Assets) -> list[str]:
-    picture = spectra.picture(spectra.load(path), top_db)
-    return [
-        assets.copy(path, f"audio/{name}{path.suffix}"),
-        assets.write(picture, f"spectrograms/{name}.webp"),
-    ]
 
 
 def _pairs(pairs: pd.DataFrame, labels: list[str]) -> dict[str, list[list[Any]]]:

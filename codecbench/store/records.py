@@ -41,7 +41,8 @@ FIELDS = (
     *MEASURED, *ALIGNMENT, "codes", RECODED, "audio", "batch",
 )  # fmt: skip
 _TIMING = ("codec", "point", "utterance", "status", "lag_ms", *ALIGNMENT)
-_NESTED = ("scores", "raw_scores", "reasons", "weights")
+NESTED = {"": "scores", "raw:": "raw_scores", "reason:": "reasons", "weight:": "weights"}
+"""The parts of a record that hold a value a metric, by what stands before the metric in a table's columns."""
 _CHECK = record_of(MEASURED)
 
 
@@ -57,25 +58,9 @@ def read_records(out: Path) -> Iterator[Record]:
             yield _parse(line, path, number)
 
 
-def flat(record: Record, metrics: list[str]) -> Record:
-    """Return a record as one row: its fields, and for each metric the columns of `metric_columns`."""
-    row = {name: value for name, value in record.items() if name not in _NESTED}
-    for metric in metrics:
-        row[metric] = record["scores"].get(metric)
-        row[f"raw:{metric}"] = record["raw_scores"].get(metric)
-        row[f"reason:{metric}"] = record["reasons"].get(metric)
-        row[f"weight:{metric}"] = record.get("weights", {}).get(metric, 1.0)
-    return row
-
-
 def without_timings(record: Mapping[str, Any]) -> Record:
     """Return what two computations of the same cell must agree on."""
     return {name: value for name, value in record.items() if name not in TIMINGS}
-
-
-def metric_columns(metrics: list[str]) -> list[str]:
-    """Return the columns of scores: for each ``<metric>``, and ``raw:``, ``reason:``, ``weight:<metric>``."""
-    return [f"{part}{metric}" for metric in metrics for part in ("", "raw:", "reason:", "weight:")]
 
 
 def essence(record: Record) -> Record:

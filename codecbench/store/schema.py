@@ -140,5 +140,7 @@ def record_of(measured: Iterable[str]) -> Check:
         },
         {
             "weights": map_of(number(0, 1e9)), "batch": maybe(_LABEL), "recoded_equal": maybe(number(0, 1)),
+            "inverted": maybe(truth), "lag_note": maybe(text()), "settled_inverted": maybe(truth),
+            "settled_lag_ms": maybe(number(-1e9, 1e9)),
         },
     )  # fmt: skip

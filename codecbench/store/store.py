@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -33,7 +34,9 @@ from codecbench.store.records import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 _RECORD_HEAD = b'{"key":'
 """How each line of records begins."""
@@ -219,10 +222,28 @@ class Run:
         decoded = self.records[self.records["status"] == "ok"]
         return [metric for metric in self.metrics if len(decoded) and decoded[metric].isna().all()]
 
+    @cached_property
+    def rows(self) -> dict[tuple[str, str], NDArray[np.intp]]:
+        """The places among the records of each codec and point that has any, in the records' order."""
+        found: dict[Any, Any] = self.records.groupby(["codec", "point"], sort=False).indices
+        return dict(sorted(found.items(), key=lambda item: int(item[1][0])))
+
+    @cached_property
+    def utterance_places(self) -> NDArray[np.intp]:
+        """The place of each record's utterance in the manifest, -1 where that lacks it."""
+        import pandas as pd
+
+        listed = pd.Index([item["id"] for item in self.manifest["utterances"]])
+        places: NDArray[np.intp] = listed.get_indexer(self.records["utterance"])
+        return places
+
+    def of(self, codec: str, point: str) -> pd.DataFrame:
+        """Return the records of one codec at one point."""
+        return self.records.iloc[self.rows.get((codec, point), [])]
+
     def codes(self, codec: str, point: str) -> list[Codes]:
         """Return the tokens of all utterances of one codec at one point, int64 [F, T] each."""
-        rows = self.records[(self.records["codec"] == codec) & (self.records["point"] == point)]
-        return [decode_codes(value) for value in rows["codes"] if isinstance(value, dict)]
+        return [decode_codes(value) for value in self.of(codec, point)["codes"] if isinstance(value, dict)]
 
 
 def load_run(out: str | Path) -> Run:

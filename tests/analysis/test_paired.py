@@ -74,10 +74,28 @@ def test_all_pairs_agree_with_single_comparisons() -> None:
     assert list(zip(result["a"], result["b"], strict=True)) == [("x", "y"), ("x", "z"), ("y", "z")]
     for row in result.itertuples():
         single = compare(table[row.a], table[row.b], speakers)
-        assert (row.difference, row.low, row.high, row.p_value, row.n) == single[:5]
+        assert (row.difference, row.low, row.high) == pytest.approx(single[:3], rel=1e-12)
+        assert (row.p_value, row.n, row.clusters) == single[3:]
     assert (result["p_holm"] >= result["p_value"]).all()
     assert result["p_holm"].iloc[1] < 0.05
     assert compare_all(table[["x"]], speakers).empty
+
+
+def test_pairs_scored_on_other_speakers_agree_with_single_comparisons() -> None:
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(rng.normal([0, 0.5, 3, 3], 1, size=(80, 4)), columns=["x", "y", "z", "same"])
+    table["same"] = table["z"]
+    speakers = np.arange(80) % 16
+    table.loc[speakers == 3, "y"] = math.nan
+    table.loc[speakers > 6, "x"] = math.nan
+    for row in compare_all(table, speakers).itertuples():
+        single = compare(table[row.a], table[row.b], speakers)
+        assert (row.difference, row.low, row.high) == pytest.approx(single[:3], rel=1e-12)
+        assert (row.n, row.clusters) == single[4:]
+    assert (row.a, row.b, row.difference, row.low, row.high, row.p_value) == ("z", "same", 0, 0, 0, 1)
+    table["y"] = math.nan
+    none = compare_all(table[["x", "y"]], speakers).iloc[0]
+    assert none["n"] == 0 and none[["difference", "low", "high", "p_value", "p_holm"]].isna().all()
 
 
 def test_weights_pool_the_differences():

@@ -12,14 +12,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from codecbench.analysis import comparisons, results, runs
 from codecbench.analysis.lags import lags as lag_table
 from codecbench.analysis.summary import summary
 from codecbench.errors import InvalidInput
 from codecbench.html import embed
-from codecbench.report import figures, methods, pictures
+from codecbench.report import figures, methods, parts, pictures
+from codecbench.report.assets import Assets
 from codecbench.report.build import build
+from codecbench.report.clips import Clips
 from codecbench.report.style import marks
 from codecbench.store.store import Run
 
@@ -178,13 +181,53 @@ def test_hostile_names_stay_text(
     assert "49" not in re.findall(r"utterance [^<]*", text)
     tags = Tags()
     tags.feed(text)
-    assert [tag for tag, _ in tags.seen].count("script") == 2
+    assert [tag for tag, _ in tags.seen].count("script") == 3 + len(manifest["metrics"])
     assert all(attributes.get("src") is None for tag, attributes in tags.seen if tag == "script")
     assert not any(name.startswith("on") for _, attributes in tags.seen for name in attributes)
     names = [str(path.relative_to(page.parent)) for path in page.parent.rglob("*")]
     assert all(re.fullmatch(r"[\w./@-]+", name) for name in names)
-    payload = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
-    assert payload["utterances"][0][0] == HOSTILE.format(0)
+    part = json.loads(re.search(r'id="part-utterances">(.*?)</script>', text, re.DOTALL)[1])  # type: ignore[index]
+    assert part["listed"][0][0] == HOSTILE.format(0)
+
+
+def test_a_large_page_leaves_its_scores_in_files_beside_it(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "write_figures", lambda *_: [])
+    monkeypatch.setattr(pictures, "write_pictures", lambda *_: [])
+    inside = build([small], tmp_path / "inside")
+    monkeypatch.setattr(parts, "MOST_INSIDE", 100)
+    beside = build([small], tmp_path / "beside")
+    held = dict(
+        re.findall(r'id="part-([\w-]+)">(.*?)</script>', inside.read_text(encoding="utf-8"), re.DOTALL)
+    )
+    assert set(held) == {"utterances", *(f"scores-{number}" for number in range(len(CHOSEN)))}
+    assert not (inside.parent / "data").exists()
+    assert 'id="part-' not in beside.read_text(encoding="utf-8")
+    files = {path.stem: path.read_text(encoding="utf-8") for path in (beside.parent / "data").iterdir()}
+    assert files == {name: f'deliver("{name}",{text});\n' for name, text in held.items()}
+    whole = build([small], tmp_path / "whole", single_file=True)
+    assert 'id="part-scores-0"' in whole.read_text(encoding="utf-8")
+    assert not (whole.parent / "data").exists()
+
+
+def test_the_parts_hold_the_scores_of_the_records(run: Run, tmp_path: Path) -> None:
+    made = parts.parts(run, Assets(tmp_path, embed=False))
+    found = json.loads(made["scores-1"])
+    listed = json.loads(made["utterances"])
+    ids = [row[0] for row in listed["listed"]]
+    failed = set()
+    for record in run.records.to_dict("records"):
+        point = runs.points(run).index((record["codec"], record["point"]))
+        place = ids.index(record["utterance"])
+        score = found[point][place]
+        assert (
+            (record["mcd"] == pytest.approx(score, rel=1e-4))
+            if score is not None
+            else np.isnan(record["mcd"])
+        )
+        failed |= {f"{point} {place}"} if record["status"] == "failed" else set()
+    assert set(listed["failed"]) == failed and failed
 
 
 def test_nothing_points_to_the_network(built: Path) -> None:
@@ -215,6 +258,23 @@ def test_a_single_file_holds_everything_it_plays(
     text = page.read_text(encoding="utf-8")
     assert text.count("data:audio/flac;base64,") == 3
     assert text.count("data:image/webp;base64,") == 3
+
+
+def test_few_clips_are_the_shortest_as_opus_of_the_points_asked_for(
+    small: Path, run: Run, tmp_path: Path
+) -> None:
+    heard = [item for item in run.manifest["utterances"] if item["audio"]]
+    shortest = min(heard, key=lambda item: (item["seconds"], item["id"]))
+    kept = run.records[run.records["audio"].notna() & (run.records["utterance"] == shortest["id"])]
+    labels = [f"{row.codec}@{row.point}" for row in kept.itertuples() if row.codec != "pcm"][:2]
+    page = build([small], tmp_path / "r", clips=Clips(1, labels))
+    clips = sorted((page.parent / "audio").rglob("*.*"))
+    assert [path.suffix for path in clips] == [".opus"] * 3
+    wave, rate_hz = soundfile.read(next(path for path in clips if path.stem == "reference"))
+    assert wave.size / rate_hz == pytest.approx(shortest["seconds"], abs=0.02)
+    assert "Players for the 1 shortest utterances alone" in page.read_text()
+    with pytest.raises(InvalidInput, match=rf"opus@7 not in the run; choose from .*{labels[0]}"):
+        build([small], tmp_path / "s", clips=Clips(1, ("opus@7",)))
 
 
 def test_without_audio_the_page_is_small_and_plays_nothing(small: Path, tmp_path: Path) -> None:

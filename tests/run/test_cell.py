@@ -21,8 +21,9 @@ from codecbench.metric import NOT_RECIPE, Metric
 from codecbench.run.cell import Outcome, Task, compute
 from codecbench.run.coding import timed
 from codecbench.run.plan import make_plan
+from codecbench.store.frame import frame
 from codecbench.store.layout import audio_path
-from codecbench.store.records import decode_codes, flat, without_timings
+from codecbench.store.records import decode_codes, without_timings
 
 
 @pytest.fixture
@@ -269,7 +270,7 @@ def test_a_rate_keeps_what_it_is_a_share_of(folder: Path, fakes: Path, of, weigh
     assert record.get("weights") == weights
     assert record["scores"] == {"rate": None if why else 3.0 / of}
     assert why is None or why in record["reasons"]["rate"]
-    row = flat(record, ["rate"])
+    (row,) = frame([record], {"codecs": {}, "metrics": ["rate"], "utterances": []}).to_dict("records")
     assert row["weight:rate"] == (weights or {}).get("rate", 1.0)
 
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,43 @@ def test_opening_may_add_variables_but_not_change_them(monkeypatch: pytest.Monke
         os.environ |= {"HOSTILE_NEW": "1", "HOSTILE_OLD": "2", "CODECBENCH_WEIGHTS_X": "/"}
     assert os.environ.pop("HOSTILE_NEW") == "1" and os.environ["HOSTILE_OLD"] == "1"
     assert "CODECBENCH_WEIGHTS_X" not in os.environ
+
+
+FIRST = """
+from codecbench.guard import guarded
+with guarded():
+    import torch
+    torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float64)
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.mkldnn.enabled = False
+print(torch.zeros(1).device, torch.get_default_dtype())
+print(torch.get_float32_matmul_precision(), torch.backends.mkldnn.enabled)
+"""
+
+
+def test_torch_is_as_new_after_the_call_that_imports_it() -> None:
+    pytest.importorskip("torch")
+    told = subprocess.check_output([sys.executable, "-c", FIRST], text=True, timeout=300)
+    assert told == "cpu torch.float32\nhighest True\n"
+
+
+@pytest.mark.parametrize(
+    "backend", ["backends", "backends.cuda.matmul", "backends.mkldnn", "backends.mkldnn.matmul"]
+)
+def test_precision_of_single_backends_is_put_back(backend: str) -> None:
+    """While it is set so, torch does not tell the precision that holds for all."""
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch.backends, "fp32_precision"):
+        pytest.skip("this torch has one precision for all backends")
+    setting = attrgetter(backend)(torch)
+    before = setting.fp32_precision
+    with guarded():
+        setting.fp32_precision = "bf16" if "mkldnn" in backend else "tf32"
+        with guarded():
+            torch.set_float32_matmul_precision("medium")
+        assert setting.fp32_precision != before
+    assert (setting.fp32_precision, torch.get_float32_matmul_precision()) == (before, "highest")
 
 
 def test_loading_may_add_folders_of_modules_behind_all_others() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from codecbench.store.store import load_run
-from scale import build, compute, write
+from scale import MOST_REPORT_MB, MOST_REPORT_S, SHAPES, compute, measured, write
 from simulate_cluster import simulate
 
 MOST_BYTES_A_CELL = 5_000
 """50 MB for 10,000 cells."""
+
+MOST_BYTES_A_RECORD = 2_500
+"""Half a gigabyte for 200,000 records."""
 
 
 def peak_bytes(cells: int, out: Path) -> int:
@@ -40,9 +43,27 @@ def test_a_made_up_run_is_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_made_up_run_gives_a_report(tmp_path: Path) -> None:
-    write(80, tmp_path)
-    assert build(tmp_path) > 0
+@pytest.mark.parametrize(("codecs", "points"), SHAPES)
+def test_a_report_of_200_000_records_takes_20_s_of_a_core_and_2_gb(
+    tmp_path: Path, codecs: int, points: int
+) -> None:
+    measured("write", 200_000, tmp_path / "run", codecs, points)
+    took = measured("report", 200_000, tmp_path / "run", codecs, points)
+    assert took["cpu_s"] < MOST_REPORT_S
+    assert took["peak_mb"] < MOST_REPORT_MB
+
+
+def test_reading_holds_no_record_whole(tmp_path: Path) -> None:
+    """A record's objects take some 9 kB; its row of the table takes the numbers alone."""
+    sizes = []
+    for cells in (4_800, 9_600):
+        write(cells, tmp_path / str(cells))
+        load_run(tmp_path / str(cells))
+        tracemalloc.start()
+        load_run(tmp_path / str(cells))
+        sizes.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (sizes[1] - sizes[0]) / 4_800 < MOST_BYTES_A_RECORD
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,47 @@
 /* Shared by all parts: the data, making elements, colours, numbers.  Text enters the page as text only. */
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const METRICS = new Map(DATA.metrics.map((metric) => [metric.name, metric]));
+const PARTS = new Map();
+const asked = new Map();
 const SVG = "http://www.w3.org/2000/svg";
+
+/** Take over a part of the data; the files beside the page call it with what they hold. */
+function deliver(name, value) {
+  PARTS.set(name, value);
+}
+
+/** Say whether a part is here; one that the page holds inside is read when it is asked for. */
+function has(name) {
+  const inside = PARTS.has(name) ? null : document.getElementById(`part-${name}`);
+  if (inside) deliver(name, JSON.parse(inside.textContent));
+  return PARTS.has(name);
+}
+
+/** Load a part from its file, once: as a script, for a page opened from a file may load no data. */
+function load(name) {
+  if (!asked.has(name)) {
+    asked.set(name, new Promise((resolve, reject) => {
+      document.head.append(make("script", { src: `data/${name}.js`, onload: resolve, onerror: reject }));
+    }));
+  }
+  return asked.get(name);
+}
+
+/** Act once these parts are here, at once where they are; ``failed`` is called where a file is missing. */
+function withParts(names, act, failed) {
+  const missing = names.filter((name) => !has(name));
+  if (missing.length) Promise.all(missing.map(load)).then(act, failed);
+  else act();
+}
+
+/** The parts that a table of utterances with the scores of a metric needs. */
+const partsOf = (metric) => ["utterances", `scores-${[...METRICS.keys()].indexOf(metric)}`];
+
+/** Utterances, clips and failures, and a metric's scores by point and utterance, once `withParts` has them. */
+const utterances = () => PARTS.get("utterances").listed;
+const clipsOf = (index) => PARTS.get("utterances").audio[index];
+const isFailed = (point, index) => PARTS.get("utterances").failed.includes(`${point} ${index}`);
+const scoresOf = (metric) => PARTS.get(partsOf(metric)[1]);
 
 /** Make an element with attributes and children; strings become text nodes. */
 function make(tag, attributes = {}, ...children) {
@@ -25,7 +65,11 @@ function interval(low, high, digits) {
   return low === null || high === null ? "" : `[${printed(low, digits)}, ${printed(high, digits)}]`;
 }
 
+/* Paper is light, whatever the screen: page.css keeps its dark colours to screens. */
+const PAPER = matchMedia("print");
+
 function isDark() {
+  if (PAPER.matches) return false;
   const theme = document.documentElement.dataset.theme;
   return theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
 }

@@ -2,6 +2,8 @@
 const PAGE_ROWS = 20;
 const explorer = { order: [], page: 0, column: null, direction: 1, rate: null };
 
+const LOST = "The scores of single utterances cannot be loaded: they lie in the folder data beside this page, which must stay with it. A report made with --single-file holds them inside.";
+
 const chosenMetric = () => document.getElementById("metric").value;
 const chosenPoints = () => pointsNear(explorer.rate);
 
@@ -24,26 +26,56 @@ function startExplorer() {
   fillSelect(document.getElementById("rate"), [["", "all points"], ...rates.map((rate) => [String(rate), `about ${rate} kbit/s`])], explorer.rate === null ? "" : String(explorer.rate));
   fillSelect(document.getElementById("metric"), metricOptions(), DATA.metrics[0].name);
   fillSelect(document.getElementById("extremes-metric"), metricOptions(), DATA.metrics[0].name);
-  document.getElementById("rate").addEventListener("change", (event) => { explorer.rate = event.target.value === "" ? null : Number(event.target.value); explorer.column = null; arrange(); reshow(); });
-  document.getElementById("metric").addEventListener("change", () => { arrange(); reshow(); });
-  document.getElementById("find").addEventListener("input", arrange);
-  document.getElementById("audible")?.addEventListener("change", arrange);
+  document.getElementById("rate").addEventListener("change", (event) => { explorer.rate = event.target.value === "" ? null : Number(event.target.value); explorer.column = null; whenScored(rearrange); });
+  document.getElementById("metric").addEventListener("change", () => whenScored(rearrange));
+  document.getElementById("find").addEventListener("input", () => whenScored(arrange));
+  document.getElementById("audible")?.addEventListener("change", () => whenScored(arrange));
   document.getElementById("extremes-metric").addEventListener("change", drawExtremes);
   document.getElementById("extremes-audible")?.addEventListener("change", drawExtremes);
+  onSight("listen", () => whenScored(showFirst));
+  onSight("extremes", drawExtremes);
+}
+
+/** Act when a section comes near, at once where the page holds all that it shows. */
+function onSight(id, act) {
+  if (has("utterances")) { act(); return; }
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    near.disconnect();
+    act();
+  }, { rootMargin: "50% 0px" });
+  near.observe(document.getElementById(id));
+}
+
+/** Act once the scores of the chosen metric are here, unless another was chosen meanwhile. */
+function whenScored(act) {
+  const metric = chosenMetric();
+  const pager = document.getElementById("pager");
+  if (!partsOf(metric).every(has)) pager.replaceChildren(make("span", { role: "status" }, "Loading\u2026"));
+  withParts(partsOf(metric), () => { if (chosenMetric() === metric) act(); },
+    () => pager.replaceChildren(make("span", { role: "alert" }, LOST)));
+}
+
+/** Show the first utterance, unless one was opened before the section came near. */
+function showFirst() {
   arrange();
-  if (DATA.utterances.length) showUtterance(explorer.order[0] ?? 0, chosenPoints(), null, chosenMetric());
+  if (player.utterance === null && utterances().length) showUtterance(explorer.order[0] ?? 0, chosenPoints(), null, chosenMetric());
   drawRows();
-  drawExtremes();
+}
+
+function rearrange() {
+  arrange();
+  reshow();
 }
 
 /** Filter and sort the utterances, then draw the first page. */
 function arrange() {
   const words = document.getElementById("find").value.toLowerCase().split(/\s+/).filter(Boolean);
   const audible = document.getElementById("audible")?.checked;
-  explorer.order = [...DATA.utterances.keys()].filter((index) => {
-    const [id, speaker] = DATA.utterances[index];
+  explorer.order = [...utterances().keys()].filter((index) => {
+    const [id, speaker] = utterances()[index];
     const text = `${id} ${speaker}`.toLowerCase();
-    return (!audible || DATA.audio[index]) && words.every((word) => text.includes(word));
+    return (!audible || clipsOf(index)) && words.every((word) => text.includes(word));
   });
   const value = columnValue(explorer.column);
   if (value) explorer.order.sort((a, b) => compareValues(value(a), value(b), explorer.direction));
@@ -55,9 +87,9 @@ function columnValue(column) {
   if (column === null) return null;
   if (typeof column === "string") {
     const place = { id: 0, speaker: 1, seconds: 2 }[column];
-    return (index) => DATA.utterances[index][place];
+    return (index) => utterances()[index][place];
   }
-  return (index) => DATA.scores[chosenMetric()][column][index] ?? null;
+  return (index) => scoresOf(chosenMetric())[column][index] ?? null;
 }
 
 function drawRows() {
@@ -70,12 +102,12 @@ function drawRows() {
   const head = make("thead", {}, make("tr", {}, heading("id", "Utterance", "name"), heading("speaker", "Speaker", ""), heading("seconds", "Seconds", "number"),
     ...shown.map((index) => heading(index, DATA.points[index].label, "number"))));
   const body = make("tbody", {}, ...rows.map((index) => {
-    const [id, speaker, seconds] = DATA.utterances[index];
+    const [id, speaker, seconds] = utterances()[index];
     return make("tr", { class: index === player.utterance ? "row current" : "row" },
-      make("th", { scope: "row", class: "name" }, make("button", { type: "button", class: "open", onclick: () => openUtterance(index, null) }, `${DATA.audio[index] ? "\u25B6\uFE0E " : ""}${id}`)),
+      make("th", { scope: "row", class: "name" }, make("button", { type: "button", class: "open", onclick: () => openUtterance(index, null) }, `${clipsOf(index) ? "\u25B6\uFE0E " : ""}${id}`)),
       make("td", {}, speaker), make("td", { class: "number" }, seconds.toFixed(1)),
       ...shown.map((point) => {
-        const value = DATA.scores[metric.name][point][index];
+        const value = scoresOf(metric.name)[point][index];
         return make("td", { class: value === null || value === undefined ? "number missing" : "number" }, printed(value, metric.digits));
       }));
   }));
@@ -87,7 +119,7 @@ function sortBy(column) {
   const best = typeof column === "number" && METRICS.get(chosenMetric()).higher ? -1 : 1;
   explorer.direction = explorer.column === column ? -explorer.direction : best;
   explorer.column = column;
-  arrange();
+  whenScored(arrange);
 }
 
 function drawPager(first, count) {
@@ -122,8 +154,7 @@ function stepUtterance(step) {
 /** Utterances in the order of a point's scores, worst first; only audible ones where asked. */
 function ranking(point, metric, audible) {
   const entry = METRICS.get(metric);
-  const scores = DATA.scores[metric][point];
-  return scores.map((value, index) => [value, index]).filter(([value, index]) => value !== null && (!audible || DATA.audio[index]?.at[point]))
+  return scoresOf(metric)[point].map((value, index) => [value, index]).filter(([value, index]) => value !== null && (!audible || clipsOf(index)?.at[point]))
     .sort((a, b) => (entry.higher ? a[0] - b[0] : b[0] - a[0])).map(([, index]) => index);
 }
 
@@ -136,20 +167,29 @@ function openPoint(point, metric) {
     document.getElementById("rate").value = explorer.rate === null ? "" : String(explorer.rate);
     explorer.column = null;
   }
-  const audible = ranking(point, metric, true);
-  const order = audible.length ? audible : ranking(point, metric, false);
-  arrange();
-  openUtterance(order[Math.floor(order.length / 2)] ?? explorer.order[0] ?? 0, DATA.points[point].truth ? null : point);
+  whenScored(() => {
+    const audible = ranking(point, metric, true);
+    const order = audible.length ? audible : ranking(point, metric, false);
+    arrange();
+    openUtterance(order[Math.floor(order.length / 2)] ?? explorer.order[0] ?? 0, DATA.points[point].truth ? null : point);
+  });
 }
 
 function drawExtremes() {
-  const metric = METRICS.get(document.getElementById("extremes-metric").value);
+  const table = document.getElementById("extremes-table");
+  const chosen = document.getElementById("extremes-metric").value;
+  withParts(partsOf(chosen), () => { if (document.getElementById("extremes-metric").value === chosen) table.replaceChildren(...extremesOf(METRICS.get(chosen))); },
+    () => table.replaceChildren(make("tbody", {}, make("tr", {}, make("td", {}, LOST)))));
+}
+
+/** Head and body of the table of the best, median and worst clips. */
+function extremesOf(metric) {
   const audible = Boolean(document.getElementById("extremes-audible")?.checked);
   const cell = (point, index) => {
     if (index === undefined) return make("td", { class: "missing" }, "\u2014");
-    const value = DATA.scores[metric.name][point][index];
+    const value = scoresOf(metric.name)[point][index];
     return make("td", {}, make("button", { type: "button", class: "open", onclick: () => { document.getElementById("metric").value = metric.name; arrange(); openUtterance(index, point); } },
-      `${printed(value, metric.digits)}  ${DATA.utterances[index][0]}`));
+      `${printed(value, metric.digits)}  ${utterances()[index][0]}`));
   };
   const head = make("thead", {}, make("tr", {}, ...["Codec", "Best", "Median", "Worst", "Second worst"].map((text, place) => make("th", { scope: "col", class: place ? "" : "name" }, text))));
   const body = make("tbody", {}, ...DATA.points.map((point, number) => {
@@ -158,5 +198,5 @@ function drawExtremes() {
     return make("tr", { class: point.own ? "row own" : "row" }, make("th", { scope: "row", class: "name" }, point.label),
       cell(number, order.at(-1)), cell(number, order[Math.floor(order.length / 2)]), cell(number, order[0]), cell(number, order.length > 3 ? order[1] : undefined));
   }).filter(Boolean));
-  document.getElementById("extremes-table").replaceChildren(head, body);
+  return [head, body];
 }

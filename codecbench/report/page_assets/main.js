@@ -4,6 +4,7 @@ function startTheme() {
   const redraw = () => { drawLegend(); drawCharts(); };
   select.addEventListener("change", () => { document.documentElement.dataset.theme = select.value; redraw(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  PAPER.addEventListener("change", redraw);
 }
 
 function startCopying() {

@@ -4,7 +4,7 @@ const player = { utterance: null, tracks: [], active: 0, looping: false, switchi
 /** Show an utterance at the given points; ``wanted`` is the point to make active, or null for the reference. */
 function showUtterance(utterance, indices, wanted, metric) {
   stopAll();
-  const clips = DATA.audio[utterance];
+  const clips = clipsOf(utterance);
   const shown = wanted !== null && !indices.includes(wanted) ? [wanted, ...indices] : indices;
   player.utterance = utterance;
   player.tracks = [
@@ -25,12 +25,12 @@ function showUtterance(utterance, indices, wanted, metric) {
 
 function trackValue(index, utterance, metric) {
   const entry = METRICS.get(metric);
-  return `${entry.label} ${printed(DATA.scores[metric][index][utterance], entry.digits)}`;
+  return `${entry.label} ${printed(scoresOf(metric)[index][utterance], entry.digits)}`;
 }
 
 function drawPlayer() {
   const box = document.getElementById("player");
-  const [id, speaker, seconds] = DATA.utterances[player.utterance];
+  const [id, speaker, seconds] = utterances()[player.utterance];
   const audible = player.tracks.some((track) => track.audio);
   const tracks = make("div", { class: "tracks", role: "radiogroup", "aria-label": "Versions" }, ...player.tracks.map(drawTrack));
   box.replaceChildren(
@@ -51,7 +51,7 @@ function drawTrack(track, number) {
     track.cursor = make("i");
     button.append(make("span", { class: "spectrum" }, make("img", { src: track.source[1], alt: `Spectrogram of ${track.label}`, decoding: "async" }), track.cursor));
     track.cursor.hidden = true;
-  } else button.append(make("span", { class: "value" }, DATA.failed.includes(`${track.index} ${player.utterance}`) ? "not decoded, see failures" : "no audio kept"));
+  } else button.append(make("span", { class: "value" }, isFailed(track.index, player.utterance) ? "not decoded, see failures" : "no audio kept"));
   return button;
 }
 
@@ -68,7 +68,7 @@ const isPlaying = () => Boolean(current() && !current().paused);
 
 function length() {
   const known = current()?.duration;
-  return Number.isFinite(known) ? known : DATA.utterances[player.utterance][2];
+  return Number.isFinite(known) ? known : utterances()[player.utterance][2];
 }
 
 function seek(seconds) {
