@@ -14,6 +14,7 @@ from codecbench.errors import CodecBenchError
 from codecbench.report.table import arrow
 from codecbench.report.table_formats import heading
 from codecbench.run.plan import DEFAULT_METRICS
+from docs_of_reference import quoted, summary
 from docs_rows import NOTE, rows
 from spliced import ROOT, table
 
@@ -22,9 +23,11 @@ NOTES = Path(__file__).parent / "metrics_notes.md"
 """What is said of the numbers below the table of metrics, with a line for each table of measured figures."""
 MEASURED = FOLDER / "measured" / "judges.csv"
 PUBLISHED = FOLDER / "measured" / "published-metrics.csv"
-JUDGED = FOLDER / "measured" / "judged-codecs.csv"
 JUDGES_NOTES = Path(__file__).parent / "judges_notes.md"
-"""What is said above the table of codecs."""
+"""What is said above the table of codecs; see `docs_of_reference.quoted`."""
+JUDGED = (
+    "pcm@256", "spc@7.5", "spc@3.75", "rvq@7.5", "rvq@3.75", "lyra@6", "lyra@3.2", "opus@8", "codec2@3.2",
+)  # fmt: skip
 JUDGES = (
     "dwer", "dcer", "dnsmos", "dnsmos-sig", "dnsmos-bak", "plcmos", "speaker-similarity", "f0-rmse",
     "f0-voicing", "bandwidth", "loudness-change", "stoi", "pesq-wb", "mcd", "visqol",
@@ -64,23 +67,24 @@ def metrics_page() -> str:
 
 
 def judges_page() -> str:
-    """Return the table of what the judges say, from the ``table.csv`` of a run: a column a codec and rate."""
+    """Return the table of what the judges say in the reference run: a column a codec and rate."""
 
-    def cell(row: Mapping[str, str], name: str) -> str:
-        mean, low, high = (float(row[f"{name}{part}"] or "nan") for part in ("", "_low", "_high"))
+    def cell(row: Mapping[str, Any], name: str) -> str:
+        mean, low, high = (float(row[f"{name}{part}"]) for part in ("", "_low", "_high"))
         interval = "" if math.isnan(low) or low == high else f" ({low:.3g} to {high:.3g})"
         return "--" if math.isnan(mean) else f"{mean:.3g}{interval}"
 
-    codecs = _read(JUDGED)
+    points = summary()
+    codecs = [points[label] for label in JUDGED]
     metrics = {point.name: point for point in entry_points(group=registry.METRICS)}
     lines = [("kbit/s", *(f"{float(row['payload_kbps']):.2f}" for row in codecs))]
-    lines.append(("utterances", *(row["n"] for row in codecs)))
+    lines.append(("utterances", *(str(row["n"]) for row in codecs)))
     for name in JUDGES:
         metric = metrics[name].load()
         label = heading(metric.label, metric.unit, arrow(metric.higher_is_better))
         lines.append((label, *(cell(row, name) for row in codecs)))
-    head = ("", *(f"`{row['codec']}@{row['point']}`" for row in codecs))
-    return f"{JUDGES_NOTES.read_text(encoding='utf-8')}\n{table(head, lines)}"
+    head = ("", *(f"`{label}`" for label in JUDGED))
+    return f"{quoted(JUDGES_NOTES.read_text(encoding='utf-8'))}\n{table(head, lines)}"
 
 
 def _speed(seconds: str) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoints of `spc` that differ from the shipped one in one choice of synthesis, for tables of ablations.
+"""Checkpoints that differ from the shipped ones in one choice of synthesis, for tables of ablations.
 
 ``python scripts/make_ablations.py FOLDER`` writes them with the vocoder they need; then
 ``codecbench run --codecs spc,vocoder=spc:FOLDER/spc-vocoder.safetensors,...`` scores them side by side.
@@ -14,11 +14,16 @@ import click
 from codecbench_spc.config import shipped_folder
 from codecbench_spc.model.checkpoint import load, save
 
-ABLATIONS: dict[str, dict[str, str | int]] = {
-    "vocoder": {"way": "vocoder"},
-    "steps-8": {"steps": 8},
-    "steps-128": {"steps": 128},
-    "no-lookahead": {"lookahead": 0},
+Choice = dict[str, str | int]
+NO_CONSISTENCY: Choice = {"way": "vocoder"}
+ABLATIONS: dict[str, dict[str, Choice]] = {
+    "spc": {
+        "vocoder": NO_CONSISTENCY,
+        "steps-8": {"steps": 8},
+        "steps-128": {"steps": 128},
+        "no-lookahead": {"lookahead": 0},
+    },
+    "rvq": {"vocoder": NO_CONSISTENCY},
 }
 """What differs from the shipped table `synthesis`: no consistency; fewer and more steps; less delay."""
 
@@ -28,14 +33,15 @@ ABLATIONS: dict[str, dict[str, str | int]] = {
 def main(folder: Path) -> None:
     """Write one checkpoint a choice."""
     folder.mkdir(parents=True, exist_ok=True)
-    shipped = load(shipped_folder("checkpoints") / "spc.safetensors")
     vocoder = folder / "vocoder.safetensors"
     shutil.copyfile(shipped_folder("checkpoints") / "vocoder.safetensors", vocoder)
-    for name, choice in ABLATIONS.items():
-        synthesis = {**dict(shipped.config.get("synthesis", {})), **choice}
-        path = folder / f"spc-{name}.safetensors"
-        save(path, {**shipped.config, "synthesis": synthesis}, shipped.groups, shipped.summary, vocoder)
-        click.echo(f"{path}: synthesis {choice}")
+    for codec, choices in ABLATIONS.items():
+        shipped = load(shipped_folder("checkpoints") / f"{codec}.safetensors")
+        for name, choice in choices.items():
+            synthesis = {**dict(shipped.config.get("synthesis", {})), **choice}
+            path = folder / f"{codec}-{name}.safetensors"
+            save(path, {**shipped.config, "synthesis": synthesis}, shipped.groups, shipped.summary, vocoder)
+            click.echo(f"{path}: synthesis {choice}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ END = "<!-- end -->\n"
 CARDS = {
     "classical": ("opus", "amr-nb", "codec2", "g722", "silk", "lc3"),
     "lyra": ("lyra",),
+    "spc": ("spc", "spc-ec", "rvq", "spc-hifigan"),
 }
 """Codecs of each model card whose table is that of the reference run."""
 SCORES = {"stoi": 3, "pesq-wb": 2, "visqol": 2, "mcd": 2}

@@ -1,6 +1,6 @@
 """Write the generated pages of ``docs/``: the command line and the tables of codecs, metrics and datasets.
 
-Of docs/regression.md and of model cards it writes tables of measured figures alone.
+Of README.md, docs/regression.md and model cards it writes measured figures alone.
 
 ``python scripts/write_docs.py`` writes them, ``--check`` compares them with the code and fails where they
 differ.  Nothing on a page depends on the machine: what can run here is what ``codecbench list`` tells.
@@ -20,6 +20,7 @@ import click
 from codecbench import registry
 from codecbench.cli import COMMANDS, cli
 from docs_of_metrics import judges_page, metrics_page
+from docs_of_reference import readme, thesis_page
 from docs_rows import NOTE, rows
 from spliced import CARDS, ROOT, card, splice, table
 
@@ -49,6 +50,8 @@ def check_installed() -> None:
 def pages() -> Mapping[str, str]:
     """Return the text of every generated page by its path."""
     return {
+        "README.md": readme(),
+        "docs/thesis.md": thesis_page(),
         "docs/cli.md": _cli_page(),
         "docs/codecs.md": _codecs_page(),
         "docs/metrics.md": metrics_page(),
@@ -161,6 +164,7 @@ CAF and more; PyAV adds M4A, AAC, AMR, WMA and more.
 A folder may say of itself in `dataset.toml` what reports print: `name`, `licence`, `description`. With a
 `manifest.csv` (columns `file` and `speaker`) the set is what it lists. Else speakers come from how
 known corpora name files and folders, or from one folder a speaker; the first lines on stderr say which.
+A column `licence` with one value for all files is that of the set.
 A column `text` is what was said, for `wer` and `cer`; without one LibriSpeech's `*.trans.txt` beside the
 audio are read. Two runs whose transcripts of an utterance differ are not put together.
 

@@ -223,6 +223,10 @@ def read_margins(path: Path) -> dict[str, float]:
 def _gains(pair: Pair, metric: str, entry: Mapping[str, Any]) -> NDArray[np.float64]:
     base, new = pair.scores(metric)
     difference: NDArray[np.float64] = new - base
+    # A rate of errors counts by words: weights with a mean of 1 make the mean that of the pooled rate.
+    weights = pair.weights(metric)
+    if (scored := np.isfinite(difference)).any():
+        difference = difference * weights / weights[scored].mean()
     return difference if entry["higher_is_better"] else -difference
 
 

@@ -47,7 +47,13 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    a: ArrayLike, b: ArrayLike, clusters: Sequence[Any] | NDArray[Any], *, flips: int = FLIPS, seed: int = 0
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Sequence[Any] | NDArray[Any],
+    *,
+    weights: ArrayLike | None = None,
+    flips: int = FLIPS,
+    seed: int = 0,
 ) -> Comparison:
     """Compare two codecs on the same utterances.
 
@@ -62,16 +68,19 @@ def compare(
         Scores of the two codecs on the same utterances; a pair with a missing one (NaN) is left out.
     clusters : sequence [N]
         The speaker of each utterance.
+    weights : array_like [N], optional
+        See `bootstrap_mean`.
     flips : int
         Number of random sign patterns.
     seed : int
         Seed of the patterns and of the bootstrap.
     """
     differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    sums, counts = cluster_sums(differences, clusters)
-    interval = bootstrap_mean(differences, clusters, seed=seed)
+    sums, _ = cluster_sums(differences, clusters, weights)
+    interval = bootstrap_mean(differences, clusters, weights=weights, seed=seed)
     p_value = float(_sign_flip(sums[:, None], flips, seed)[0]) if sums.size else math.nan
-    return Comparison(interval.mean, interval.low, interval.high, p_value, int(counts.sum()), sums.size)
+    count = int(np.isfinite(differences).sum())
+    return Comparison(interval.mean, interval.low, interval.high, p_value, count, sums.size)
 
 
 def compare_all(

@@ -53,7 +53,7 @@ def paired_table(systems: Sequence[System], metrics: Sequence[str] = (), seed: i
     rows = []
     for pair, metric, entry in _each(systems[0], found, chosen):
         a, b = pair.scores(metric)
-        result = compare(b, a, pair.speakers, flips=flips, seed=seed)
+        result = compare(b, a, pair.speakers, weights=pair.weights(metric), flips=flips, seed=seed)
         mean_a, mean_b = pair.means(metric)
         rows.append({
             "metric": metric, "unit": entry["unit"], "a": pair.a_label, "b": pair.b_label, "n": result.n,

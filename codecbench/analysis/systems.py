@@ -64,7 +64,24 @@ class Pair:
         """Return the means of both over the utterances that both scored; NaN where there is none."""
         a, b = self.scores(metric)
         both = ~(np.isnan(a) | np.isnan(b))
-        return (float(a[both].mean()), float(b[both].mean())) if both.any() else (np.nan, np.nan)
+        if not both.any():
+            return np.nan, np.nan
+        mean_a, mean_b = (
+            float(np.average(part[both], weights=self.weights(metric)[both])) for part in (a, b)
+        )
+        return mean_a, mean_b
+
+    def weights(self, metric: str) -> Scores:
+        """Return the weight of each utterance in means, [N]; see `Metric.weight`."""
+        import pandas as pd
+
+        column = f"weight:{metric}"
+        weights = pd.Series(np.nan, index=self.a.index)
+        for part in (self.a, self.b):
+            if column in part:
+                weights = weights.fillna(pd.Series(part[column].to_numpy(dtype=np.float64), self.a.index))
+        found: Scores = np.asarray(weights.fillna(1.0), dtype=np.float64)
+        return found
 
 
 def read_system(text: str) -> System:

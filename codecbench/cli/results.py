@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from codecbench.cli.progress import note
 from codecbench.files import write_atomically, write_bytes_atomically
 from codecbench.store.store import Run, load_run
 from codecbench.text import csv_safe, names_in, printable
+
+if TYPE_CHECKING:
+    from codecbench.report.clips import Clips
 
 _RUN = click.argument("out", metavar="RUN", type=click.Path(path_type=Path))
 _PUBLISHED = click.option(
@@ -22,6 +26,12 @@ _PUBLISHED = click.option(
 @click.option("--to", type=click.Path(path_type=Path), help="Folder for the report.  [default: RUN/report]")
 @click.option("--single-file", is_flag=True, help="Put audio, figures and all scores into the page.")
 @click.option("--no-audio", is_flag=True, help="Leave the players out; figures still show spectrograms.")
+@click.option(
+    "--clips",
+    default="",
+    metavar="N[:CODEC@POINT,...]",
+    help="Players for the N shortest utterances alone, at these points, as Opus: a small page.",
+)
 @_PUBLISHED
 @click.option("--ours", default="", metavar="NAME[,NAME]", help="Codecs of the run to set off as your own.")
 @click.option("--codecs", default="", metavar="NAME[,NAME]", help="Show these codecs, with all their points.")
@@ -43,6 +53,7 @@ def report(
     to: Path | None,
     single_file: bool,
     no_audio: bool,
+    clips: str,
     published: Path | None,
     ours: str,
     codecs: str,
@@ -62,12 +73,33 @@ def report(
         single_file=single_file,
         published=published,
         with_audio=not no_audio,
+        clips=_clips(clips),
         ours=names_in(ours),
         content=Content(
             names_in(codecs), names_in(points), names_in(metrics), title=title, by=by, other_sets=other_sets
         ),
     )
     click.echo(printable(str(page)))
+
+
+def _clips(text: str) -> Clips | None:
+    """Return what ``--clips`` asks for.
+
+    Raises
+    ------
+    UsageError
+        If it does not begin with a whole number from 1.
+    """
+    if not text:
+        return None
+    from codecbench.report.clips import Clips
+
+    count, _, points = text.partition(":")
+    if not count.isascii() or not count.isdecimal() or int(count) < 1:
+        raise click.UsageError(
+            f"--clips takes N or N:CODEC@POINT,..., such as 3:spc@7.5,opus@8, not {text!r}"
+        )
+    return Clips(int(count), tuple(names_in(points)))
 
 
 @click.command()

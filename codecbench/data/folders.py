@@ -91,7 +91,7 @@ def folder_dataset(
         The folder.
     name, licence, description, synthetic
         Fields of the `Dataset`; they default to what the folder's ``dataset.toml`` tells, the name else to
-        the folder's.
+        the folder's, the licence else to the one that the manifest's column ``licence`` has for all files.
     pattern : str
         Regular expression that a file's path below the folder must match to be taken; all by default.
     leave_out : collection of Path
@@ -115,11 +115,17 @@ def folder_dataset(
     own = about.told(folder)
     return replace(
         _of_files(name or own.get("name") or shown_name(folder.resolve().name), folder, known),
-        licence=licence or own.get("licence", ""),
+        licence=licence or own.get("licence") or _shared(known, "licence"),
         description=description or own.get("description", ""),
         synthetic=synthetic,
         notes=tuple(notes),
     )
+
+
+def _shared(known: Mapping[str, Mapping[str, str]], column: str) -> str:
+    """Return what the manifest says of every file in a column; nothing where files differ or lack it."""
+    values = {told.get(column, "") for told in known.values()}
+    return values.pop() if len(values) == 1 else ""
 
 
 def listed_dataset(path: Path) -> Dataset:

@@ -8,7 +8,15 @@ import re
 import shutil
 from pathlib import Path
 
-_TYPES = {".flac": "audio/flac", ".webp": "image/webp", ".svg": "image/svg+xml", ".wav": "audio/wav"}
+from codecbench.report.clips import opus
+
+_TYPES = {
+    ".flac": "audio/flac",
+    ".opus": "audio/ogg",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+    ".wav": "audio/wav",
+}
 
 
 class Assets:
@@ -20,14 +28,20 @@ class Assets:
         The report's folder.
     embed : bool
         Return data: URIs instead of writing files.
+    opus : bool
+        Code clips as Opus.
     """
 
-    def __init__(self, folder: Path, embed: bool) -> None:
+    def __init__(self, folder: Path, embed: bool, opus: bool = False) -> None:
         self.folder = folder
         self.embed = embed
+        self.opus = opus
 
-    def copy(self, source: Path, name: str) -> str:
-        """Take a file over under a relative name; return what the page's src attribute needs."""
+    def clip(self, source: Path, name: str) -> str:
+        """Take an audio file over under a name without suffix; return what the page's src attribute needs."""
+        if self.opus:
+            return self.write(opus(source), f"{name}.opus")
+        name += source.suffix
         if self.embed:
             return data_uri(source.read_bytes(), source.suffix)
         target = self.folder / name

@@ -32,6 +32,7 @@ from codecbench.report import (
 )
 from codecbench.report.assets import Assets, data_uri, slug
 from codecbench.report.by import table_by
+from codecbench.report.clips import Clips
 from codecbench.report.content import EVERYTHING, Content
 from codecbench.report.context import CAPTIONS, Findings, lead, page_context
 from codecbench.report.one_figure import published_points
@@ -54,6 +55,7 @@ def build(
     single_file: bool = False,
     published: Path | None = None,
     with_audio: bool = True,
+    clips: Clips | None = None,
     ours: Iterable[str] = (),
     content: Content = EVERYTHING,
 ) -> Path:
@@ -69,6 +71,8 @@ def build(
         Put audio, spectrograms, figures, tables and all scores into the page, which then may travel alone.
     with_audio : bool
         Whether the page plays the runs' kept audio; without, it stays small enough to be committed.
+    clips : Clips, optional
+        The few clips that it plays in place of all, as Opus.
     published : Path, optional
         Folder of ``published-*.json``; by default the repository's ``results/`` where there is one.
     ours : iterable of str
@@ -93,7 +97,7 @@ def build(
         with scratch(to) as work:
             made = work / "report"
             made.mkdir()
-            _write(run, findings, made, single_file, with_audio)
+            _write(run, findings, made, single_file, with_audio, clips)
             put(made, to, work)
     except OSError as error:
         raise StorageError(
@@ -126,21 +130,26 @@ def _by(run: Run, column: str) -> PaperTable | None:
     return with_columns(table, [RATE, *table.metrics, "n"])
 
 
-def _write(run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool) -> None:
+def _write(  # noqa: PLR0917
+    run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool, clips: Clips | None
+) -> None:
     codecs = ordered(run, run.manifest["codecs"])
     truth = {codec for codec in codecs if is_ground_truth(run, codec)}
     drawn = marks([*codecs, *findings.published["codec"].unique()], truth, run.ours)
     _write_tables(findings, to / "tables")
     shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
     shown += pictures.write_pictures(run, to / "figures")
-    assets = Assets(to, single_file)
+    assets = Assets(to, single_file, opus=clips is not None)
     if not with_audio:
         run = without_audio(run)
+    elif clips is not None:
+        run = clips.of(run)
     frames = {name: getattr(findings, name) for name in ("summary", "pairs", "deltas", "published")}
     context = page_context(run, findings) | {
         "figures": _shown_figures(shown, findings, to, assets),
         "downloads": _downloads(to / "tables", single_file),
         "embedded": single_file,
+        "clips": "" if clips is None else clips.told,
         "data": embed(payload(run, frames, drawn)),
         "inside": parts.put(parts.parts(run, assets), to, single_file),
     }

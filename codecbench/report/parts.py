@@ -107,6 +107,6 @@ def _failed(run: Run, labels: list[str]) -> list[str]:
 def _clip(path: Path, name: str, top_db: float, assets: Assets) -> list[str]:
     picture = spectra.picture(spectra.load(path), top_db)
     return [
-        assets.copy(path, f"audio/{name}{path.suffix}"),
+        assets.clip(path, f"audio/{name}"),
         assets.write(picture, f"spectrograms/{name}.webp"),
     ]

@@ -31,6 +31,15 @@ def test_a_plain_folder_has_a_name_and_a_licence(speech: Path) -> None:
     assert folder_dataset(speech, name="other", licence="CC0-1.0").licence == "CC0-1.0"
 
 
+def test_a_manifest_tells_the_licence_that_all_its_files_have(speech: Path) -> None:
+    soundfile.write(speech / "b.wav", np.zeros(800), 16_000)
+    rows = "file,speaker,licence\na.wav,x,CC-BY-4.0\nb.wav,y,{}\n"
+    (speech / "manifest.csv").write_text(rows.format("CC-BY-4.0"))
+    assert folder_dataset(speech).licence == "CC-BY-4.0"
+    (speech / "manifest.csv").write_text(rows.format("CC0-1.0"))
+    assert folder_dataset(speech).licence == ""
+
+
 def test_a_byte_order_mark_of_windows_is_passed_over(speech: Path) -> None:
     (speech / "dataset.toml").write_text('name = "calls-2024"\n', encoding="utf-8-sig")
     assert folder_dataset(speech).name == "calls-2024"

@@ -6,13 +6,15 @@ import itertools
 import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codecbench_spc.bits import bitstream, context, context_tables, rangecoder
 from codecbench_spc.bits.bitstream import CHECK_BYTES, COLUMN_SAMPLES, HEADER_BYTES, PACKET_COLUMNS, Mode
-from codecbench_spc.codec import COLUMN_RATE_HZ, GRID_ROWS, SAMPLE_RATE_HZ, Spc
+from codecbench_spc.bits.layout import PATCH_ROWS, layouts_of
+from codecbench_spc.codec import COLUMN_RATE_HZ, SAMPLE_RATE_HZ, Spc
 from codecbench_spc.model.header import describe, folder
 from told import Told, missing, read, unheld
 
@@ -23,9 +25,9 @@ BOOK_BITS = 8
 
 def point(bits: int) -> tuple[Any, ...]:
     """Return the row of a rate: tokens and bits of spc, then of rvq, bytes a column, rate."""
-    total = GRID_ROWS * bits
+    total = PATCH_ROWS * bits
     kbps = total * COLUMN_RATE_HZ / 1000
-    return f"{kbps:g}", GRID_ROWS, bits, total // BOOK_BITS, BOOK_BITS, total // 8, f"{kbps:g}"
+    return f"{kbps:g}", PATCH_ROWS, bits, total // BOOK_BITS, BOOK_BITS, total // 8, f"{kbps:g}"
 
 
 def shift(layer: str, into: int) -> int:
@@ -48,6 +50,13 @@ def offsets() -> tuple[str, ...]:
     return tuple(" ".join(part) for part in parts.values())
 
 
+def paired(each: bool) -> tuple[int, int]:
+    """Return tokens a column and their bits at the lowest rate, with paired rows or without."""
+    table = {"codebook_size": 4096, "paired": each}
+    layout = layouts_of(table, Path("made up"))[BITS[-1]]
+    return layout.rows, layout.code_bits
+
+
 def fields() -> list[tuple[str, Callable[[], Any]]]:
     """Return the rows of the header: offset, bytes, words."""
     formats = re.findall(r"\d*[a-zA-Z]", bitstream._FIELDS.format + bitstream._CHECKSUM.format)
@@ -67,8 +76,10 @@ def fields() -> list[tuple[str, Callable[[], Any]]]:
 SAID: list[tuple[str, Callable[[], Any]]] = [
     ("{:g} kHz speech of `n` samples has `T = ceil(n / {})` columns, {:g} a second", lambda: (
         SAMPLE_RATE_HZ / 1000, COLUMN_SAMPLES, COLUMN_RATE_HZ)),
-    ("one token for each of {} patches", lambda: GRID_ROWS),
+    ("one token for each of {} patches", lambda: PATCH_ROWS),
     *(("| `{}` | {} x {} | {} x {} | {} | {} |", lambda bits=bits: point(bits)) for bits in BITS),
+    ("{} tokens of {} bits a column in place of {} of {}", lambda: (
+        *paired(True), *paired(False))),
     *fields(),
     ("| {} | | payload |", lambda: HEADER_BYTES),
     ("exactly in mode {}, at least one byte of the range coder for {} columns in modes {} and {}", lambda: (
@@ -91,7 +102,7 @@ SAID: list[tuple[str, Callable[[], Any]]] = [
         Mode.PACKETS.value, 1000 * (PACKET_COLUMNS - 1) / COLUMN_RATE_HZ, Spc().info.algorithmic_delay_ms,
         Mode.STREAM.value)),
     ("rows {}, ...; then {}, ...; then the odd ones", lambda: tuple(
-        ", ".join(map(str, group[:3])) for group in context.groups(GRID_ROWS)[:2])),
+        ", ".join(map(str, group[:3])) for group in context.groups(PATCH_ROWS)[:2])),
     ("({}-bit words, 64-bit state, {}-bit probabilities)", lambda: (
         rangecoder._WORD_BITS, context.PRECISION)),
     ("starting at 0 and 2^64 - 1", tuple),

@@ -119,7 +119,12 @@ LISTENING: Said = [
 
 def reference_size() -> int:
     """Return the utterances of every point of the reference results."""
-    files = [json.loads(path.read_text()) for path in (ROOT / "results" / "test").glob("*.json")]
+    return size_of("test")
+
+
+def size_of(name: str) -> int:
+    """Return the utterances of every point of a set's results."""
+    files = [json.loads(path.read_text()) for path in (ROOT / "results" / name).glob("*.json")]
     (size,) = {point["n"] for file in files for point in file["points"]}
     return size
 
@@ -150,7 +155,10 @@ CONTRIBUTING: Said = [
     ("runs them on 100 utterances", tuple),
     ("the level of every 20 ms of what they decode to within 0.1 dB", tuple),
 ]
-RESULTS: Said = [("{} utterances, one a speaker", reference_size)]
+RESULTS: Said = [
+    ("{} utterances, one a speaker", reference_size),
+    ("and {} utterances of the ten speakers", lambda: size_of("librispeech-test-other-part")),
+]
 
 
 PAGES = {

@@ -1,9 +1,8 @@
-"""Figures in the README are those of the reference report, of the model card that it names, of the code."""
+"""Figures in the README are those of the reference report and of the code."""
 
 from __future__ import annotations
 
 import inspect
-import math
 import re
 import tomllib
 from typing import Any
@@ -17,22 +16,23 @@ from codecbench.analysis.summary import COLUMNS
 from codecbench.cli import run, status_of
 from codecbench.report import style
 from codecbench.run.patience import FIRST_WORD_S
+from docs_of_metrics import JUDGED
+from docs_of_reference import summary as points
 from house import ROOT
-from told import Told, flat, missing, unheld, without
+from told import Told, flat, missing, rows, unheld, without
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("<!-- reference:begin -->")[2].partition("<!-- reference:end -->")[0]
 REFERENCE = re.sub(r"\s+", " ", SECTION)
 TABLES = ROOT / "reports" / "reference" / "tables"
 OTHERS = without(README, "<!-- reference:begin -->", "<!-- reference:end -->")
-SCORES = {"stoi": 3, "pesq-wb": 2, "mcd": 2, "visqol": 2}
+SCORES = {"stoi": 3, "pesq-wb": 2, "visqol": 2, "mcd": 2, "dnsmos": 2, "dwer": 1}
 """The table's scores with their decimals."""
 
 
-def rows() -> list[list[str]]:
-    """Return the cells of the table, its head left out."""
-    lines = re.findall(r"^\| (\**`.*) \|$", SECTION, re.MULTILINE)
-    return [[cell.strip(" *`") for cell in line.split(" | ")] for line in lines]
+def cells(head: str) -> list[list[str]]:
+    """Return the cells of the table whose head begins so."""
+    return rows(SECTION, head)
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,22 @@ def summary() -> pd.DataFrame:
     return table.set_index(table["codec"] + "@" + table["point"])
 
 
+@pytest.fixture(scope="module")
+def pairs() -> pd.DataFrame:
+    return pd.read_csv(TABLES / "pairs.csv").set_index(["metric", "a", "b"])
+
+
 def test_every_cell_of_the_table_is_the_report_s(summary: pd.DataFrame) -> None:
-    assert len(rows()) > 10
-    for label, kbps, *scores, delay in rows():
+    table = cells("codec")
+    assert len(table) > 10
+    for name, kbps, *scores, delay in table:
+        label = name.strip("*`")
         row = summary.loc[label]
         assert kbps == f"{row['payload_kbps']:.2f}", label
         assert float(delay) == pytest.approx(row["delay_ms"]), label
         for (metric, digits), shown in zip(SCORES.items(), scores, strict=True):
-            half = (row[f"{metric}_high"] - row[f"{metric}_low"]) / 2
-            assert shown == f"{row[metric]:.{digits}f} ± {half:.{digits}f}", f"{label} {metric}"
+            mean, low, high = (f"{row[metric + part]:.{digits}f}" for part in ("", "_low", "_high"))
+            assert shown == f"{mean} ({low}–{high})", f"{label} {metric}"
 
 
 def test_the_number_of_utterances_is_the_report_s(summary: pd.DataFrame) -> None:
@@ -60,49 +67,30 @@ def test_the_number_of_utterances_is_the_report_s(summary: pd.DataFrame) -> None
 @pytest.mark.parametrize("metric", ["stoi", "pesq-wb"])
 def test_bd_rates_are_the_report_s(metric: str) -> None:
     bd = pd.read_csv(TABLES / "bd.csv").set_index(["metric", "anchor", "test"])
-    row = bd.loc[(metric, "spc", "rvq")]
-    told = f"{row['rate']:.1f} % [{row['rate_low']:.1f}, {row['rate_high']:.1f}] at equal {metric.upper()}"
-    assert told in REFERENCE
+    row = bd.loc[(metric, "rvq", "spc")]
+    told = f"{row['rate']:+.1f} % [{row['rate_low']:+.1f}, {row['rate_high']:+.1f}]".replace("-", "−")
+    assert f"{told} at equal {metric.upper()}" in REFERENCE
 
 
-def test_what_is_said_of_significance_is_the_report_s() -> None:
-    pairs = pd.read_csv(TABLES / "pairs.csv")
-    found = {(row.metric, frozenset((row.a, row.b))): row for row in pairs.itertuples()}
-
-    def better(metric: str, one: str, other: str) -> float:
-        """Return the difference one - other, turned so that positive is better; NaN where not significant."""
-        row = found[metric, frozenset((one, other))]
-        sign = (1 if row.a == one else -1) * (-1 if metric == "mcd" else 1)
-        return sign * row.difference if row.p_holm <= 0.05 else math.nan
-
-    spc, lyra, rvq = "spc@7.5", "lyra@7.4", "rvq@7.5"
-    assert "has a higher ViSQOL and a lower MCD than Lyra v2 at 7.4 and a lower PESQ-WB" in REFERENCE
-    assert better("visqol", spc, lyra) > 0 and better("mcd", spc, lyra) > 0
-    assert better("pesq-wb", spc, lyra) < 0
-    assert all(found[m, frozenset((spc, lyra))].p_holm == 0.005 for m in ("visqol", "mcd", "pesq-wb"))
-    assert "each p = .005" in REFERENCE
-    assert "no significant difference in STOI. Nor is there one between `spc` and its residual" in REFERENCE
-    assert math.isnan(better("stoi", spc, lyra))
-    assert all(math.isnan(better(metric, spc, rvq)) for metric in SCORES)
-
-
-def test_what_is_said_of_the_weights_that_ship_is_their_card_s() -> None:
-    card = (ROOT / "codecs" / "spc" / "README.md").read_text(encoding="utf-8")
-    (told,) = re.findall(r"\(STOI ([.\d]+), PESQ-WB ([.\d]+) at ([.\d]+) kbit/s with (\d+) ms", REFERENCE)
-    stoi, pesq, rate, delay = told
-    assert re.search(
-        rf"^\| `spc` \| {re.escape(rate)} \| {re.escape(stoi)} \[.*\| {re.escape(pesq)} \[",
-        card,
-        re.MULTILINE,
-    )
-    assert f"| delay | {delay} ms" in card
+def test_differences_are_ours_less_the_other_and_bold_where_significant(pairs: pd.DataFrame) -> None:
+    table = cells("difference")
+    assert len(table) > 4
+    for name, *shown in table:
+        ours, other = (part.strip(" *`") for part in name.split("−"))
+        for (metric, digits), cell in zip(SCORES.items(), shown, strict=True):
+            turned = (metric, ours, other) not in pairs.index
+            row = pairs.loc[(metric, other, ours) if turned else (metric, ours, other)]
+            mean = row["difference"] * (-1 if turned else 1)
+            value, low, high = map(float, re.findall(r"[-+]?[\d.]+", cell.replace("−", "-").strip("*")))
+            assert value == pytest.approx(mean, abs=0.51 * 10**-digits), f"{name} {metric}"
+            assert low <= value <= high
+            assert cell.startswith("**") == (row["p_holm"] <= 0.05), f"{name} {metric}"
 
 
 def judged_rates() -> tuple[float, float]:
     """Return the lowest and highest rate of the codecs that docs/judges.md is about, as whole kbit/s."""
-    table = pd.read_csv(ROOT / "docs" / "measured" / "judged-codecs.csv")
-    rates = table[table["codec"] != "pcm"]["payload_kbps"]
-    return round(rates.min()), round(rates.max())
+    rates = [row["payload_kbps"] for label, row in points().items() if label in JUDGED[1:]]
+    return round(min(rates)), round(max(rates))
 
 
 def tolerance() -> str:

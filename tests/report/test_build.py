@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from codecbench.analysis import comparisons, results, runs
 from codecbench.analysis.lags import lags as lag_table
@@ -21,6 +22,7 @@ from codecbench.html import embed
 from codecbench.report import figures, methods, parts, pictures
 from codecbench.report.assets import Assets
 from codecbench.report.build import build
+from codecbench.report.clips import Clips
 from codecbench.report.style import marks
 from codecbench.store.store import Run
 
@@ -256,6 +258,23 @@ def test_a_single_file_holds_everything_it_plays(
     text = page.read_text(encoding="utf-8")
     assert text.count("data:audio/flac;base64,") == 3
     assert text.count("data:image/webp;base64,") == 3
+
+
+def test_few_clips_are_the_shortest_as_opus_of_the_points_asked_for(
+    small: Path, run: Run, tmp_path: Path
+) -> None:
+    heard = [item for item in run.manifest["utterances"] if item["audio"]]
+    shortest = min(heard, key=lambda item: (item["seconds"], item["id"]))
+    kept = run.records[run.records["audio"].notna() & (run.records["utterance"] == shortest["id"])]
+    labels = [f"{row.codec}@{row.point}" for row in kept.itertuples() if row.codec != "pcm"][:2]
+    page = build([small], tmp_path / "r", clips=Clips(1, labels))
+    clips = sorted((page.parent / "audio").rglob("*.*"))
+    assert [path.suffix for path in clips] == [".opus"] * 3
+    wave, rate_hz = soundfile.read(next(path for path in clips if path.stem == "reference"))
+    assert wave.size / rate_hz == pytest.approx(shortest["seconds"], abs=0.02)
+    assert "Players for the 1 shortest utterances alone" in page.read_text()
+    with pytest.raises(InvalidInput, match=rf"opus@7 not in the run; choose from .*{labels[0]}"):
+        build([small], tmp_path / "s", clips=Clips(1, ("opus@7",)))
 
 
 def test_without_audio_the_page_is_small_and_plays_nothing(small: Path, tmp_path: Path) -> None:

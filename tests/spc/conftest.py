@@ -62,7 +62,8 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with ``spc.safetensors``, ``rvq.safetensors`` and the vocoder that both name.
 
     ``spc-vocoder.safetensors`` is ``spc`` with samples made by that vocoder.  ``spc`` has 256 codes, hence
-    the points of 8 and 6 bits, ``rvq`` 16 books of 1024, hence the same two.
+    the points of 8 and 6 bits, ``rvq`` 16 books of 1024, hence the same two.  In ``spc-paired`` two rows
+    share a token at the lowest rate.
     """
     import torch
 
@@ -77,6 +78,7 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint.save(vocoder, {"vocoder": asdict(sizes)}, {"vocoder": Vocoder(sizes).state_dict()}, {})
     kinds = {
         "spc": VqvaeConfig(channels=8, encoder_blocks=1, decoder_blocks=1, codebook_size=256, code_width=4),
+        "spc-paired": VqvaeConfig(channels=8, encoder_blocks=1, decoder_blocks=1, nested=False, paired=True),
         "rvq": VqvaeConfig(
             quantizer="residual",
             channels=8,

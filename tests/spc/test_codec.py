@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from codecbench.errors import InvalidInput, InvalidPayload, Unavailable
 from codecbench.files import sha256
 from codecbench_spc.bits import bitstream, rangecoder
 from codecbench_spc.bits.bitstream import HEADER_BYTES, columns_of
+from codecbench_spc.bits.context_tables import Tables, save
 from codecbench_spc.codec import Rvq, Spc, SpectrogramCodec
-from codecbench_spc.model import header
+from codecbench_spc.model import checkpoint, header
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,31 @@ def test_entropy_coding_changes_the_bytes_and_nothing_else(bits: int, spc: Spc, 
     for other in (1, 2):
         np.testing.assert_array_equal(coded[other].codes, coded[0].codes)
         np.testing.assert_array_equal(decoded[other], decoded[0])
+
+
+def test_paired_rows_halve_the_tokens_of_the_lowest_rate_and_not_its_bytes(
+    tiny_checkpoints: Path, noise: np.ndarray, random_tables: Callable[..., Tables]
+) -> None:
+    path = tiny_checkpoints / "spc-paired.safetensors"
+    model_id = header.token_id(checkpoint.load(path).groups["vqvae"])
+    tables = random_tables(20, 4096)
+    save(path.with_name("spc-paired-context.safetensors"), tables, model_id, {"6-ec": 9.6}, {"steps": 0})
+    codec = Spc(str(path))
+    point, coded_shorter = codec.point("3.75"), codec.point("3.75-ec")
+    # 10 tokens of 9.6 bits, 31.25 times a second
+    assert (point.nominal_kbps, coded_shorter.nominal_kbps) == (3.75, 3.0)
+    coded = codec.encode(noise[:5001], point)
+    assert coded.codes is not None
+    assert coded.codes.shape == (10, columns_of(5001))
+    assert len(coded.payload) == 15 * columns_of(5001)
+    shorter = codec.encode(noise[:5001], coded_shorter)
+    np.testing.assert_array_equal(shorter.codes, coded.codes)
+    decoded = codec.decode(coded, point)
+    np.testing.assert_array_equal(codec.decode(shorter, coded_shorter), decoded)
+    stream = codec.stream_decoder(point)
+    columns = [stream.push(coded.codes[:, [place]]) for place in range(coded.codes.shape[1])]
+    np.testing.assert_allclose(np.concatenate([*columns, stream.flush()])[:5001], decoded, atol=1e-6)
+    assert codec.encode(noise[:5001], codec.point("7.5")).codes.shape == (20, columns_of(5001))
 
 
 def test_rvq_keeps_the_contract(rvq: Rvq, noise: np.ndarray) -> None:

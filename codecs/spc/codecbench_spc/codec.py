@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -24,13 +24,13 @@ from codecbench_spc.bits.bitstream import (
     COLUMN_SAMPLES,
     HEADER_BYTES,
     Header,
-    Layout,
     Mode,
     decode_payload,
     encode_payload,
     pack,
     unpack,
 )
+from codecbench_spc.bits.layout import Layout, layouts_of
 from codecbench_spc.bits.rangecoder import VERSION
 from codecbench_spc.model import header
 from codecbench_spc.model.synthesis import SynthesisConfig
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 SAMPLE_RATE_HZ = 16_000
 COLUMN_RATE_HZ = SAMPLE_RATE_HZ / COLUMN_SAMPLES
-GRID_ROWS = 20
 PATCH_DELAY_MS = 44.0
 """From a patch's first sample to the last one that its windows need; the synthesis' lookahead adds to it."""
 
@@ -271,7 +270,7 @@ class SpectrogramCodec(Codec):
             parameters += vocoder.parameters.get("vocoder", 0)
             lookahead = vocoder.config.get("vocoder", {}).get("lookahead")
         delay_ms = None if lookahead is None else PATCH_DELAY_MS + FRAME_MS * lookahead
-        self._layouts = _layouts(description.config.get("vqvae", {}), self.path)
+        self._layouts = layouts_of(description.config.get("vqvae", {}), self.path)
         if (description.config["vqvae"].get("quantizer") == "residual") != (self.kind == "rvq"):
             raise InvalidInput(f"{self.path} is not a checkpoint of {self.kind}, it has the other quantizer")
         self.info = self._information(parameters, delay_ms)
@@ -338,19 +337,6 @@ def _checkpoint(kind: str, argument: str) -> Path:
     if argument and (path.is_file() or path.suffix or len(path.parts) > 1):
         return path
     return header.folder() / f"{kind}{'-' if argument else ''}{argument}.safetensors"
-
-
-def _layouts(config: dict[str, Any], path: Path) -> dict[int, Layout]:
-    """Return the layout of each rate that a quantizer can run at, by bits a patch."""
-    residual = config.get("quantizer") == "residual"
-    size = config.get("book_size" if residual else "codebook_size")
-    if not isinstance(size, int) or size < 2 or size & (size - 1):
-        raise InvalidInput(f"{path}: the codebook has {size} codes, not a power of two; the file is damaged")
-    if residual:
-        code_bits = size.bit_length() - 1
-        books = {bits: GRID_ROWS * bits // code_bits for bits in context_tables.RATES}
-        return {bits: Layout(used, code_bits) for bits, used in books.items() if used <= int(config["books"])}
-    return {bits: Layout(GRID_ROWS, bits) for bits in context_tables.RATES if 1 << bits <= size}
 
 
 def _point(bits: int, layout: Layout, mode: Mode, bits_per_token: float) -> OperatingPoint:

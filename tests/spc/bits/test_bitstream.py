@@ -17,7 +17,6 @@ from codecbench_spc.bits.bitstream import (
     HEADER_BYTES,
     PACKET_COLUMNS,
     Header,
-    Layout,
     Mode,
     columns_of,
     decode_payload,
@@ -30,6 +29,7 @@ from codecbench_spc.bits.bitstream import (
     unpack_columns,
 )
 from codecbench_spc.bits.context import ContextModel
+from codecbench_spc.bits.layout import Layout, layouts_of
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 HEADER = Header("spc", 12, Mode.FIXED, bytes(range(8)), 1000)
@@ -228,3 +228,14 @@ def test_a_newer_version_is_named() -> None:
     data[4] = 9
     with pytest.raises(InvalidPayload, match="version 9"):
         unpack(bytes(data))
+
+
+def test_each_rate_of_paired_rows_has_as_many_bits_as_without() -> None:
+    table = {"quantizer": "patch", "codebook_size": 4096}
+    plain, paired = (layouts_of({**table, "paired": each}, Path("a")) for each in (False, True))
+    assert paired[6] == Layout(10, 12, 2)
+    assert {bits: plain[bits] == paired[bits] for bits in plain} == {12: True, 10: True, 8: True, 6: False}
+    assert [layout.column_bytes for layout in plain.values()] == [
+        layout.column_bytes for layout in paired.values()
+    ]
+    assert [layout.rate for layout in paired.values()] == [0, 1, 2, 3]

@@ -29,9 +29,11 @@ from codecbench_spc.bits.context import (
     visible,
 )
 from codecbench_spc.bits.context_tables import NEIGHBOURS, RATES, Tables, rates, save
+from codecbench_spc.bits.layout import Layout
 from codecbench_spc.bits.rangecoder import decode_grid, encode_grid
 
 MakeTables = Callable[..., Tables]
+EIGHT = Layout(20, 8)
 
 
 def reference_probabilities(tables: Tables, neighbours: np.ndarray, row: int, bits: int) -> list[int]:
@@ -62,7 +64,7 @@ def reference_probabilities(tables: Tables, neighbours: np.ndarray, row: int, bi
 
 def reference_coding(codes: np.ndarray, model: ContextModel, bits: int) -> bytes:
     """The coder of docs/spc-bitstream.md in Python's integers: the shortest number in the last interval."""
-    parts = model.of_columns(codes, bits, 0, codes.shape[1]).astype(np.int64) + 1
+    parts = model.of_columns(codes, Layout(len(codes), bits), 0, codes.shape[1]).astype(np.int64) + 1
     low, width, shifted = 0, (1 << 64) - 1, 0
     for symbol, row in zip(codes[coding_order(len(codes))].T.reshape(-1), parts, strict=True):
         unit = width >> 24
@@ -84,7 +86,7 @@ def test_probabilities_are_those_of_plain_integers(random_tables: MakeTables) ->
     neighbours = rng.integers(0, 257, (6, len(NEIGHBOURS)))
     rows = rng.integers(0, 20, 6)
     for bits in (8, 6):
-        found = network.probabilities(neighbours, rows, bits)
+        found = network.probabilities(neighbours, rows, Layout(20, bits))
         for place in range(6):
             expected = reference_probabilities(tables, neighbours[place], int(rows[place]), bits)
             np.testing.assert_array_equal(found[place], expected)
@@ -123,20 +125,20 @@ def test_coding_is_lossless_and_as_documented(
     columns: int, bits: int, seed: int, context_model: ContextModel
 ) -> None:
     codes = np.random.default_rng(seed).integers(0, 1 << bits, (20, columns))
-    payload = encode_grid(codes, bits, context_model, 2)
+    payload = encode_grid(codes, Layout(20, bits), context_model, 2)
     told = columns.to_bytes(4, "big") + b"".join(int(c).to_bytes(2, "big") for c in codes.T.reshape(-1))
     checksum = binascii.crc_hqx(told, 0xFFFF) % 65535 + 1
     expected = reference_coding(codes, context_model, bits) + checksum.to_bytes(2, "big")
     assert payload == expected
-    np.testing.assert_array_equal(decode_grid(payload, columns, bits, context_model, 2), codes)
+    np.testing.assert_array_equal(decode_grid(payload, columns, Layout(20, bits), context_model, 2), codes)
 
 
 def test_size_is_the_information_of_the_tokens(context_model: ContextModel) -> None:
     codes = np.random.default_rng(4).integers(0, 256, (20, 100))
-    parts = context_model.of_columns(codes, 8, 0, 100).astype(np.float64) + 1.0
+    parts = context_model.of_columns(codes, EIGHT, 0, 100).astype(np.float64) + 1.0
     symbols = codes[coding_order(20)].T.reshape(-1)
     bits = -np.log2(parts[np.arange(len(symbols)), symbols] / (1 << 24)).sum()
-    assert bits <= 8 * len(encode_grid(codes, 8, context_model, 2)) <= bits + 32
+    assert bits <= 8 * len(encode_grid(codes, EIGHT, context_model, 2)) <= bits + 32
 
 
 def test_likely_columns_cost_almost_nothing_but_never_less_than_the_bound(random_tables: MakeTables) -> None:
@@ -145,21 +147,21 @@ def test_likely_columns_cost_almost_nothing_but_never_less_than_the_bound(random
     certain[:, 0] = 1 << 22
     model = ContextModel(IntegerNetwork(dataclasses.replace(tables, codes_bias=certain)), "id", {})
     codes = np.zeros((20, 200), dtype=np.int64)
-    payload = encode_grid(codes, 8, model, 2)
+    payload = encode_grid(codes, EIGHT, model, 2)
     assert len(payload) == 200 // 8 + 2
-    np.testing.assert_array_equal(decode_grid(payload, 200, 8, model, 2), codes)
+    np.testing.assert_array_equal(decode_grid(payload, 200, EIGHT, model, 2), codes)
 
 
 def test_damage_and_other_models_are_noticed(context_model: ContextModel, random_tables: MakeTables) -> None:
-    payload = encode_grid(np.random.default_rng(4).integers(0, 256, (20, 3)), 8, context_model, 2)
+    payload = encode_grid(np.random.default_rng(4).integers(0, 256, (20, 3)), EIGHT, context_model, 2)
     for place in range(0, len(payload), 3):
         damaged = bytearray(payload)
         damaged[place] ^= 0x10
         with pytest.raises(InvalidPayload, match="checksum"):
-            decode_grid(bytes(damaged), 3, 8, context_model, 2)
+            decode_grid(bytes(damaged), 3, EIGHT, context_model, 2)
     other = ContextModel(IntegerNetwork(random_tables(20, 256, 1)), "id", {})
     with pytest.raises(InvalidPayload, match="another model"):
-        decode_grid(payload, 3, 8, other, 2)
+        decode_grid(payload, 3, EIGHT, other, 2)
 
 
 CODE_IN_A_PROCESS = """
@@ -167,9 +169,10 @@ import sys, hashlib
 import numpy as np
 from pathlib import Path
 from codecbench_spc.bits.context import load
+from codecbench_spc.bits.layout import Layout
 from codecbench_spc.bits.rangecoder import decode_grid
 model = load(Path(sys.argv[1]), "abc")
-codes = decode_grid(bytes.fromhex(sys.argv[2]), int(sys.argv[3]), 12, model, 2)
+codes = decode_grid(bytes.fromhex(sys.argv[2]), int(sys.argv[3]), Layout(20, 12), model, 2)
 print(hashlib.sha256(codes.tobytes()).hexdigest())
 """
 
@@ -197,7 +200,7 @@ def test_another_process_with_other_threads_decodes_the_same(threads: int, tmp_p
     path = tmp_path / "tables.safetensors"
     save(path, tables, "abc", {}, {})
     codes = np.random.default_rng(2).integers(0, 4096, (20, 5))
-    payload = encode_grid(codes, 12, load(path, "abc"), 2)
+    payload = encode_grid(codes, Layout(20, 12), load(path, "abc"), 2)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     arguments = [sys.executable, "-c", CODE_IN_A_PROCESS, str(path), payload.hex(), "5"]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True, timeout=120)
@@ -206,8 +209,8 @@ def test_another_process_with_other_threads_decodes_the_same(threads: int, tmp_p
 
 def test_columns_in_any_portion_have_the_same_probabilities(context_model: ContextModel) -> None:
     codes = np.random.default_rng(6).integers(0, 256, (20, 10))
-    whole = context_model.of_columns(codes, 8, 0, 10)
-    parts = [context_model.of_columns(codes, 8, start, start + 1) for start in range(10)]
+    whole = context_model.of_columns(codes, EIGHT, 0, 10)
+    parts = [context_model.of_columns(codes, EIGHT, start, start + 1) for start in range(10)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -215,10 +218,10 @@ def test_golden_bytes(context_model: ContextModel) -> None:
     """Bytes of an earlier program stay readable: the versions differ in the checksum of such a grid."""
     codes = (np.arange(40).reshape(20, 2) * 37) % 256
     coded = "003ee77b58a523b0c8c37a23bfdc93a2a92d13db73f427e5d372a1b6b7c888d4a73dec585e2851c218998e"
-    assert encode_grid(codes, 8, context_model, 2).hex() == coded + "819a"
+    assert encode_grid(codes, EIGHT, context_model, 2).hex() == coded + "819a"
     for version, checksum in ((1, "f722"), (2, "819a")):
         data = bytes.fromhex(coded + checksum)
-        np.testing.assert_array_equal(decode_grid(data, 2, 8, context_model, 2, version), codes)
+        np.testing.assert_array_equal(decode_grid(data, 2, EIGHT, context_model, 2, version), codes)
 
 
 def test_a_table_file_comes_back_and_belongs_to_one_model(tmp_path: Path, random_tables: MakeTables) -> None:
@@ -253,3 +256,18 @@ def test_tables_of_other_shapes_are_refused(random_tables: MakeTables) -> None:
         IntegerNetwork(dataclasses.replace(tables, last=tables.last[:-1]))
     with pytest.raises(InvalidInput, match="'embedding'"):
         IntegerNetwork(dataclasses.replace(tables, embedding=tables.embedding.astype(np.float32)))
+
+
+def test_paired_rows_are_coded_losslessly_with_the_biases_of_their_rate(random_tables: MakeTables) -> None:
+    """Ten tokens of twelve bits stand for the twenty of six that the last rate has else."""
+    tables = random_tables(20, 4096)
+    model, paired = ContextModel(IntegerNetwork(tables), "id", {}), Layout(10, 12, 2)
+    codes = np.random.default_rng(7).integers(0, 4096, (10, 9))
+    payload = encode_grid(codes, paired, model, 2)
+    np.testing.assert_array_equal(decode_grid(payload, 9, paired, model, 2), codes)
+    found = model.of_columns(codes, paired, 0, 9)
+    assert not np.array_equal(found, model.of_columns(codes, Layout(10, 12), 0, 9))
+    biased = dataclasses.replace(tables, codes_bias=np.roll(tables.codes_bias, 1, axis=0))
+    rolled = dataclasses.replace(biased, hidden_bias=np.roll(tables.hidden_bias, 1, axis=0))
+    other = ContextModel(IntegerNetwork(rolled), "id", {})
+    np.testing.assert_array_equal(found, other.of_columns(codes, Layout(10, 12), 0, 9))

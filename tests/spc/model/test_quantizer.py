@@ -125,3 +125,25 @@ def test_residual_books_follow_the_bits(bits, books):
 def test_other_rates_are_refused(bits):
     with pytest.raises(InvalidInput, match="choose one of 12, 10, 8, 6"):
         check_bits(bits)
+
+
+def test_paired_rows_share_a_token_at_the_lowest_rate():
+    torch.manual_seed(0)
+    quantizer = PatchVQ(16, 4, 4096, nested=False, paired=True)
+    z = torch.randn(2, 16, 20, 8)
+    out, _, _ = quantizer(z, torch.tensor([12, 6]))
+    quantizer.eval()
+    codes = quantizer.encode(z, 6)
+    assert codes.shape == (2, 10, 8)
+    assert int(codes.max()) >= 64
+    # The nearest of the codes for two rows one upon the other, and both rows from it.
+    rows = quantizer.inward(z.permute(0, 2, 3, 1))
+    pair = torch.cat([rows[1, 6, 5], rows[1, 7, 5]])
+    nearest = torch.cdist(pair[None].double(), quantizer.lower[2].codes.double()).argmin()
+    assert codes[1, 3, 5] == nearest
+    upper, lower = quantizer.lower[2].codes[nearest].split(4)
+    decoded = quantizer.decode(codes, 6)
+    torch.testing.assert_close(decoded[1, :, 6, 5], quantizer.outward(upper))
+    torch.testing.assert_close(decoded[1, :, 7, 5], quantizer.outward(lower))
+    assert quantizer.encode(z, 12).shape == (2, 20, 8)
+    assert out.shape == z.shape

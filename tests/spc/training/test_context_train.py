@@ -14,11 +14,13 @@ import torch
 from codecbench.errors import InvalidInput
 from codecbench_spc.bits.context import IntegerNetwork
 from codecbench_spc.bits.context_tables import NEIGHBOURS
+from codecbench_spc.bits.layout import Layout
 from codecbench_spc.cli import train_context
 from codecbench_spc.codec import Spc
 from codecbench_spc.training.context_network import ContextNetwork, rounded
 from codecbench_spc.training.context_train import ContextRecipe, Grids, load_recipe, measure, train
 
+FOUR = {6: Layout(4, 6)}
 SMALL = ContextRecipe(steps=180, batch=256, dimension=8, hidden=24, last=12, learning_rate=1e-2)
 
 
@@ -37,9 +39,9 @@ def chained_grids(count: int, seed: int) -> list[dict[int, np.ndarray]]:
 
 def test_trained_integers_find_the_structure() -> None:
     book = torch.from_numpy(np.random.default_rng(0).standard_normal((64, 4))).float()
-    tables, steps = train(Grids(chained_grids(60, 1), 4, 64), book, SMALL)
+    tables, steps = train(Grids(chained_grids(60, 1), FOUR, 64), book, SMALL)
     assert steps == SMALL.steps
-    bits = measure(tables, chained_grids(4, 2), "id")
+    bits = measure(tables, chained_grids(4, 2), FOUR, "id")
     # The source has 0.9 log2(1 / .9016) + 0.1 log2(640) = 1.07 bits a token; a uniform guess costs 6.
     assert 1.0 < bits["6-ec"] < 3.5
     assert bits["6-ec"] < bits["6-ec-packets"] < 6.0
@@ -51,8 +53,9 @@ def test_integers_score_as_the_trained_network_does() -> None:
     neighbours = torch.randint(0, 65, (30, len(NEIGHBOURS)))
     rows = torch.randint(0, 5, (30,))
     with torch.no_grad():
-        expected = torch.softmax(network(neighbours, rows, 6), dim=1).numpy()
-    found = IntegerNetwork(network.export()).probabilities(neighbours.numpy(), rows.numpy(), 6) / (1 << 24)
+        expected = torch.softmax(network(neighbours, rows, Layout(5, 6)), dim=1).numpy()
+    integers = IntegerNetwork(network.export())
+    found = integers.probabilities(neighbours.numpy(), rows.numpy(), Layout(5, 6)) / (1 << 24)
     # The integer path rounds log-probabilities to 1/64.
     np.testing.assert_allclose(found, expected, rtol=0.03, atol=1e-5)
 
@@ -68,7 +71,7 @@ def test_rounding_is_that_of_the_integers_and_passes_gradients() -> None:
 
 def test_places_see_their_neighbours_and_nothing_of_other_utterances() -> None:
     codes = np.arange(4 * 5).reshape(4, 5)
-    grids = Grids([{6: codes}, {6: codes + 30}], 4, 64)
+    grids = Grids([{6: codes}, {6: codes + 30}], FOUR, 64)
     neighbours, rows, drawn = grids.draw(6, 500, 0.0, torch.Generator().manual_seed(0))
     for seen, row, code in zip(neighbours.tolist(), rows.tolist(), drawn.tolist(), strict=True):
         start = 30 if code >= 30 else 0
@@ -81,7 +84,7 @@ def test_places_see_their_neighbours_and_nothing_of_other_utterances() -> None:
 
 
 def test_cut_places_see_fewer_columns() -> None:
-    grids = Grids([{6: np.full((4, 50), 7)}], 4, 64)
+    grids = Grids([{6: np.full((4, 50), 7)}], FOUR, 64)
     neighbours, _, _ = grids.draw(6, 2000, 1.0, torch.Generator().manual_seed(0))
     assert (neighbours[:, NEIGHBOURS.index((0, -3))] == 64).all()
     shares = (neighbours[:, NEIGHBOURS.index((0, -1))] == 64).float().mean()
@@ -90,7 +93,7 @@ def test_cut_places_see_fewer_columns() -> None:
 
 def test_nothing_to_train_on_is_said() -> None:
     with pytest.raises(InvalidInput, match="no speech"):
-        Grids([], 4, 64)
+        Grids([], FOUR, 64)
 
 
 @pytest.mark.parametrize("text", ["stepz = 3", "steps = 'many'", "shares = [1.0]", "steps = 0", "= 3"])

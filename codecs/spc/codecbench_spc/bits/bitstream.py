@@ -12,7 +12,6 @@ bounds.
 
 from __future__ import annotations
 
-import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from codecbench.codec import Codes
 from codecbench.errors import InvalidPayload
 from codecbench_spc.bits.context import ContextModel
+from codecbench_spc.bits.layout import Layout
 from codecbench_spc.bits.rangecoder import RULES, VERSION, decode_grid, encode_grid
 
 MAGIC = b"CSPC"
@@ -48,19 +48,6 @@ class Mode(IntEnum):
 
 CHECK_BYTES = {Mode.STREAM: 2, Mode.PACKETS: 1}
 """Bytes of the checksum behind what the range coder gives; packets have their lengths besides."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Tokens of one column: `rows` of them (F), of `code_bits` bits each."""
-
-    rows: int
-    code_bits: int
-
-    @property
-    def column_bytes(self) -> int:
-        """Bytes of a column of fixed length, whole ones."""
-        return math.ceil(self.rows * self.code_bits / 8)
 
 
 @dataclass(frozen=True)
@@ -153,12 +140,10 @@ def encode_payload(
         return pack_columns(codes, layout), (layout.column_bytes,) * columns
     assert context is not None
     if mode is Mode.STREAM:
-        payload = encode_grid(codes, layout.code_bits, context, CHECK_BYTES[mode])
+        payload = encode_grid(codes, layout, context, CHECK_BYTES[mode])
         return payload, (len(payload),) if payload else ()
     parts = (codes[:, start : start + PACKET_COLUMNS] for start in range(0, columns, PACKET_COLUMNS))
-    packets = [
-        frame_packet(encode_grid(part, layout.code_bits, context, CHECK_BYTES[mode])) for part in parts
-    ]
+    packets = [frame_packet(encode_grid(part, layout, context, CHECK_BYTES[mode])) for part in parts]
     return b"".join(packets), tuple(map(len, packets))
 
 
@@ -182,7 +167,7 @@ def decode_payload(  # noqa: PLR0917
         return unpack_columns(payload, columns, layout)
     assert context is not None
     if mode is Mode.STREAM:
-        return decode_grid(payload, columns, layout.code_bits, context, CHECK_BYTES[mode], version)
+        return decode_grid(payload, columns, layout, context, CHECK_BYTES[mode], version)
     packets = split_packets(payload)
     if len(packets) != -(-columns // PACKET_COLUMNS):
         raise InvalidPayload(
@@ -191,7 +176,7 @@ def decode_payload(  # noqa: PLR0917
         )
     sizes = (min(PACKET_COLUMNS, columns - start) for start in range(0, columns, PACKET_COLUMNS))
     parts = [
-        decode_grid(data, size, layout.code_bits, context, CHECK_BYTES[mode], version)
+        decode_grid(data, size, layout, context, CHECK_BYTES[mode], version)
         for data, size in zip(packets, sizes, strict=True)
     ]
     return np.concatenate([np.empty((layout.rows, 0), dtype=np.int64), *parts], axis=1)

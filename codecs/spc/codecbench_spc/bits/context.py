@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput, Unavailable
-from codecbench_spc.bits.context_tables import NEIGHBOURS, RATES, Tables, check_shapes, read
+from codecbench_spc.bits.context_tables import NEIGHBOURS, Tables, check_shapes, read
+from codecbench_spc.bits.layout import Layout
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -136,7 +137,7 @@ class IntegerNetwork:
         self._last = _exact_layer("last", tables.last, tables.last_bias)
         self._codes = _exact_layer("codes", tables.codes, tables.codes_bias)
 
-    def probabilities(self, neighbours: Integers, rows: NDArray[np.int64], bits: int) -> Floats:
+    def probabilities(self, neighbours: Integers, rows: NDArray[np.int64], layout: Layout) -> Floats:
         """Return the integer probabilities of the codes at n places.
 
         Parameters
@@ -145,16 +146,15 @@ class IntegerNetwork:
             Codes at `NEIGHBOURS`, int64 [n, 15]; `absent` where there is none.
         rows : Integers
             Row of each place, int64 [n].
-        bits : int
-            Bits a token; only the first 2**bits codes occur.
+        layout : Layout
+            Of the grid; only the first 2**code_bits codes occur.
 
         Returns
         -------
         Floats
-            As `integer_probabilities`, float32 [n, 2**bits].
+            As `integer_probabilities`, float32 [n, 2**code_bits].
         """
-        rate = RATES.index(bits)
-        size = 1 << bits
+        rate, size = layout.rate, 1 << layout.code_bits
         x = self._embedding[neighbours].reshape(len(neighbours), -1)
         weight, bias = self._hidden
         x = _requantise(x @ weight + bias[rate, rows], EMBEDDING_BITS + WEIGHT_BITS["hidden"], low=0)
@@ -185,12 +185,12 @@ class ContextModel:
         self.model_id = model_id
         self.bits_per_token = dict(bits_per_token)
 
-    def empty_window(self, columns: int) -> Integers:
+    def empty_window(self, rows: int, columns: int) -> Integers:
         """Return an empty window of the grid, int64 [F + 6, columns], `ROW_MARGIN` more rows each side."""
-        return np.full((self.network.rows + 2 * ROW_MARGIN, columns), self.network.absent, dtype=np.int64)
+        return np.full((rows + 2 * ROW_MARGIN, columns), self.network.absent, dtype=np.int64)
 
-    def at(self, window: Integers, rows: Integers, columns: Integers, bits: int) -> Floats:
-        """Return the integer probabilities of the codes at some places of a window, float32 [n, 2**bits].
+    def at(self, window: Integers, rows: Integers, columns: Integers, layout: Layout) -> Floats:
+        """Return the integer probabilities of the codes at some places of a window.
 
         Parameters
         ----------
@@ -198,16 +198,21 @@ class ContextModel:
             As `empty_window` gives it, filled with codes; at least `COLUMN_MARGIN` columns before each place.
         rows, columns : Integers
             The places, int64 [n]; rows of the grid, columns of the window.
-        bits : int
-            Bits a token.
+        layout : Layout
+            Of the grid.
+
+        Returns
+        -------
+        Floats
+            float32 [n, 2**code_bits].
         """
         neighbours = np.empty((len(rows), len(NEIGHBOURS)), dtype=np.int64)
         for slot, (down, across) in enumerate(NEIGHBOURS):
             neighbours[:, slot] = window[rows + down + ROW_MARGIN, columns + across]
-        neighbours[~visible(self.network.rows)[rows]] = self.network.absent
-        return self.network.probabilities(neighbours, rows, bits)
+        neighbours[~visible(layout.rows)[rows]] = self.network.absent
+        return self.network.probabilities(neighbours, rows, layout)
 
-    def of_columns(self, codes: Codes, bits: int, start: int, stop: int) -> Floats:
+    def of_columns(self, codes: Codes, layout: Layout, start: int, stop: int) -> Floats:
         """Return the probabilities of all places of some columns of a known grid, in the order of coding.
 
         Parameters
@@ -220,14 +225,14 @@ class ContextModel:
         Returns
         -------
         Floats
-            float32 [(stop - start) F, 2**bits].
+            float32 [(stop - start) F, 2**code_bits].
         """
-        window = self.empty_window(stop - start + COLUMN_MARGIN)
+        window = self.empty_window(layout.rows, stop - start + COLUMN_MARGIN)
         known = max(0, start - COLUMN_MARGIN)
         window[ROW_MARGIN:-ROW_MARGIN, known - start + COLUMN_MARGIN :] = codes[:, known:stop]
-        order = coding_order(self.network.rows)
+        order = coding_order(layout.rows)
         columns = np.repeat(np.arange(COLUMN_MARGIN, window.shape[1]), len(order))
-        return self.at(window, np.tile(order, stop - start), columns, bits)
+        return self.at(window, np.tile(order, stop - start), columns, layout)
 
 
 def _exact_layer(name: str, weight: NDArray[np.int8], bias: NDArray[np.int32]) -> tuple[Floats, Floats]:

@@ -17,6 +17,7 @@ import numpy as np
 from codecbench.codec import Codes
 from codecbench.errors import InvalidPayload
 from codecbench_spc.bits.context import COLUMN_MARGIN, ROW_MARGIN, ContextModel, groups
+from codecbench_spc.bits.layout import Layout
 
 _CHUNK_COLUMNS = 2
 _WORD_BITS = 32
@@ -56,8 +57,8 @@ VERSION = 2
 """The version that is written; all of `RULES` are read."""
 
 
-def encode_grid(codes: Codes, bits: int, model: ContextModel, check_bytes: int) -> bytes:
-    """Code a grid `[F, T]` of tokens below 2**bits, a checksum behind; nothing if T is 0."""
+def encode_grid(codes: Codes, layout: Layout, model: ContextModel, check_bytes: int) -> bytes:
+    """Code a grid `[F, T]` of tokens, a checksum behind; nothing if T is 0."""
     if codes.shape[1] == 0:
         return b""
     coder, family = _coder()
@@ -65,12 +66,17 @@ def encode_grid(codes: Codes, bits: int, model: ContextModel, check_bytes: int) 
     for start in range(0, codes.shape[1], _CHUNK_COLUMNS):
         stop = min(start + _CHUNK_COLUMNS, codes.shape[1])
         symbols = codes[order, start:stop].T.reshape(-1).astype(np.int32)
-        coder.encode(symbols, family, model.of_columns(codes, bits, start, stop))
+        coder.encode(symbols, family, model.of_columns(codes, layout, start, stop))
     return _finish(coder, codes.shape[1]) + RULES[VERSION].checksum(codes, check_bytes)
 
 
 def decode_grid(  # noqa: PLR0917
-    payload: bytes, columns: int, bits: int, model: ContextModel, check_bytes: int, version: int = VERSION
+    payload: bytes,
+    columns: int,
+    layout: Layout,
+    model: ContextModel,
+    check_bytes: int,
+    version: int = VERSION,
 ) -> Codes:
     """Decode a grid of that many columns, int64 [F, columns], coded by `version`.
 
@@ -85,11 +91,11 @@ def decode_grid(  # noqa: PLR0917
         raise InvalidPayload(f"{len(payload)} bytes cannot hold {columns} columns; the payload is damaged")
     _, family = _coder()
     decoder = _decoder(body)
-    window = model.empty_window(COLUMN_MARGIN + columns)
+    window = model.empty_window(layout.rows, COLUMN_MARGIN + columns)
     grid = window[ROW_MARGIN:-ROW_MARGIN]
     for column in range(COLUMN_MARGIN, COLUMN_MARGIN + columns):
-        for rows in groups(model.network.rows):
-            probabilities = model.at(window, rows, np.full(len(rows), column), bits)
+        for rows in groups(layout.rows):
+            probabilities = model.at(window, rows, np.full(len(rows), column), layout)
             grid[rows, column] = _decode_symbols(decoder, family, probabilities)
     codes = grid[:, COLUMN_MARGIN:].copy()
     if columns and rules.checksum(codes, check_bytes) != checksum:

@@ -135,16 +135,39 @@ class PatchVQ(nn.Module):
         Codes in all, `2^12`.
     nested : bool
         Whether the lower rates use the first codes of the one codebook, or codebooks of their own.
+    paired : bool
+        Whether two neighbouring rows share a token at the lowest rate, of twice the bits: `[B, F / 2, T]`.
     """
 
-    def __init__(self, channels: int, width: int, size: int, nested: bool = True) -> None:
+    def __init__(
+        self, channels: int, width: int, size: int, nested: bool = True, paired: bool = False
+    ) -> None:
         super().__init__()
         self.nested = nested
+        self.paired = paired
         self.inward = nn.Linear(channels, width)
         self.outward = nn.Linear(width, channels)
         self.codebook = Codebook(size, width)
         self.lower_bits = [bits for bits in TOKEN_BITS if not nested and 1 << bits < size]
-        self.lower = nn.ModuleList(Codebook(1 << bits, width) for bits in self.lower_bits)
+        self.lower = nn.ModuleList(
+            Codebook(1 << bits * self.rows_a_token(bits), width * self.rows_a_token(bits))
+            for bits in self.lower_bits
+        )
+
+    def rows_a_token(self, bits: int) -> int:
+        """How many neighbouring rows one token stands for."""
+        return 2 if self.paired and bits == TOKEN_BITS[-1] else 1
+
+    def joined(self, vectors: Tensor, bits: int) -> Tensor:
+        """Vectors of rows `[B, F, T, D]` as vectors of tokens, `[B, F / n, T, n D]`."""
+        batch, rows, columns, _ = vectors.shape
+        each = self.rows_a_token(bits)
+        return vectors.view(batch, rows // each, each, columns, -1).transpose(2, 3).flatten(3)
+
+    def parted(self, vectors: Tensor, bits: int) -> Tensor:
+        """Vectors of tokens `[B, F / n, T, n D]` as vectors of rows, `[B, F, T, D]`."""
+        each = self.rows_a_token(bits)
+        return vectors.view(*vectors.shape[:3], each, -1).transpose(2, 3).flatten(1, 2)
 
     def book(self, bits: int) -> Codebook:
         """The codebook of a rate."""
@@ -154,12 +177,14 @@ class PatchVQ(nn.Module):
 
     def encode(self, z: Tensor, bits: int) -> Tensor:
         """`[B, C, F, T]` -> codes `[B, F, T]`."""
-        vectors = self.inward(z.permute(0, 2, 3, 1))
-        return self.book(bits).assign(vectors.flatten(0, 2), 1 << bits).view(vectors.shape[:3])
+        vectors = self.joined(self.inward(z.permute(0, 2, 3, 1)), bits)
+        size = 1 << bits * self.rows_a_token(bits)
+        return self.book(bits).assign(vectors.flatten(0, 2), size).view(vectors.shape[:3])
 
     def decode(self, codes: Tensor, bits: int) -> Tensor:
         """Codes `[B, F, T]` -> `[B, C, F, T]`."""
-        out: Tensor = self.outward(self.book(bits).lookup(codes)).permute(0, 3, 1, 2)
+        vectors = self.parted(self.book(bits).lookup(codes), bits)
+        out: Tensor = self.outward(vectors).permute(0, 3, 1, 2)
         return out
 
     def bypass(self, z: Tensor) -> Tensor:
@@ -173,16 +198,18 @@ class PatchVQ(nn.Module):
         flat = vectors.detach()
         if self.training:
             for value in TOKEN_BITS:
-                self.book(value).start(flat.flatten(0, 2))
+                self.book(value).start(self.joined(flat, value).flatten(0, 2))
         codes = torch.empty(vectors.shape[:3], dtype=torch.long, device=z.device)
         quantized = torch.empty_like(flat)
         for value in TOKEN_BITS:
             rows = bits == value
             if bool(rows.any()):
-                book, assigned = self.book(value), flat[rows].flatten(0, 2)
-                chosen = book.assign(assigned, 1 << value)
-                codes[rows] = chosen.view(-1, *vectors.shape[1:3])
-                quantized[rows] = book.lookup(codes[rows])
+                book, joined = self.book(value), self.joined(flat[rows], value)
+                assigned = joined.flatten(0, 2)
+                chosen = book.assign(assigned, 1 << value * self.rows_a_token(value))
+                tokens = chosen.view(joined.shape[:3])
+                codes[rows] = tokens.repeat_interleave(self.rows_a_token(value), dim=1)
+                quantized[rows] = self.parted(book.lookup(tokens), value)
                 if self.training and not self.nested:
                     book.learn(assigned, chosen)
         commitment = (vectors - quantized).square().mean()

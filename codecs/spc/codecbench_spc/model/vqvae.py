@@ -67,6 +67,7 @@ class VqvaeConfig:
     mixing: int = 0
     patch_bands: tuple[tuple[int, int], ...] = ((4, 20),)
     nested: bool = True
+    paired: bool = False
 
     def __post_init__(self) -> None:
         rows = sum(count for _, count in self.patch_bands)
@@ -75,6 +76,10 @@ class VqvaeConfig:
             raise InvalidInput(
                 f"vqvae: patch_bands {self.patch_bands} make {rows} rows of {bands} bands, "
                 f"not {ROWS} of {MEL_BANDS}"
+            )
+        if self.paired and (self.nested or self.codebook_size < 1 << 2 * TOKEN_BITS[-1]):
+            raise InvalidInput(
+                "vqvae: paired rows need codebooks of their own (nested = false) and 4096 codes or more"
             )
 
 
@@ -199,7 +204,8 @@ class VQVAE(nn.Module):
         Returns
         -------
         Tensor
-            int64 `[B, 20, T/4]` below `2^bits`; of the residual quantizer `[B, N, T/4]` below its book size,
+            int64 `[B, 20, T/4]` below `2^bits`, or at the lowest rate of paired rows `[B, 10, T/4]` below
+            `2^12`; of the residual quantizer `[B, N, T/4]` below its book size,
             with as many bits a column.
         """
         check_bits(bits)
@@ -248,7 +254,7 @@ class VQVAE(nn.Module):
 def build_quantizer(config: VqvaeConfig) -> PatchVQ | ResidualVQ:
     """The quantizer that the recipe names."""
     if config.quantizer == "patch":
-        return PatchVQ(config.channels, config.code_width, config.codebook_size, config.nested)
+        return PatchVQ(config.channels, config.code_width, config.codebook_size, config.nested, config.paired)
     if config.quantizer == "residual":
         return ResidualVQ(
             config.channels,

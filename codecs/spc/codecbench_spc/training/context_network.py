@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from codecbench_spc.bits.context import EMBEDDING_BITS, HIDDEN_BITS, WEIGHT_BITS
 from codecbench_spc.bits.context_tables import NEIGHBOURS, RATES, Tables
+from codecbench_spc.bits.layout import Layout
 
 LARGEST = 127
 
@@ -63,7 +64,7 @@ class ContextNetwork(nn.Module):
         book : Tensor
             Vectors of the codes, [K, W]; as many of their dimensions are used as fit.
         counts : dict
-            How often each code occurs, [2**bits] by bits.
+            How often each code occurs, [K] by bits a patch.
         """
         even = (book - book.mean(dim=0)) / book.std(dim=0).clamp(min=1e-6)
         width = min(even.shape[1], self.embedding.shape[1])
@@ -74,10 +75,9 @@ class ContextNetwork(nn.Module):
             log_shares = ((seen + 0.1) / (seen + 0.1).sum()).log()
             self.codes_bias[RATES.index(bits), : len(seen)] = log_shares - log_shares.mean()
 
-    def forward(self, neighbours: Tensor, rows: Tensor, bits: int) -> Tensor:
-        """Scores `[n, 2**bits]` in nats, but for a constant, of `neighbours [n, 15]` in `rows [n]`."""
-        rate = RATES.index(bits)
-        size = 1 << bits
+    def forward(self, neighbours: Tensor, rows: Tensor, layout: Layout) -> Tensor:
+        """Scores `[n, 2**code_bits]` in nats, but for a constant, of `neighbours [n, 15]` in `rows [n]`."""
+        rate, size = layout.rate, 1 << layout.code_bits
         x = functional.embedding(neighbours, rounded(self.embedding, EMBEDDING_BITS)).flatten(1)
         x = x @ self._weight("hidden") + self.hidden_bias[rate][rows]
         x = rounded(x, HIDDEN_BITS, low=0)

@@ -22,9 +22,10 @@ from torch.nn import functional
 
 from codecbench.codec import Codes
 from codecbench.errors import InvalidInput
-from codecbench_spc.bits.bitstream import Layout, Mode, encode_payload
+from codecbench_spc.bits.bitstream import Mode, encode_payload
 from codecbench_spc.bits.context import COLUMN_MARGIN, ROW_MARGIN, ContextModel, IntegerNetwork, visible
 from codecbench_spc.bits.context_tables import NEIGHBOURS, RATES, Tables, save
+from codecbench_spc.bits.layout import PATCH_ROWS, Layout, layouts_of
 from codecbench_spc.config import build
 from codecbench_spc.model import header
 from codecbench_spc.training.context_network import ContextNetwork
@@ -96,15 +97,14 @@ class Grids:
     Parameters
     ----------
     grids : iterable of dict
-        For each utterance the codes `[F, T]` at each number of bits.
-    rows : int
-        F.
+        For each utterance the codes `[F, T]` by bits a patch.
+    layouts : dict
+        Of the grids, by bits a patch.
     absent : int
         What stands for no code.
     """
 
-    def __init__(self, grids: Iterable[dict[int, Codes]], rows: int, absent: int) -> None:
-        gap = np.full((rows, COLUMN_MARGIN), absent, dtype=np.int16)
+    def __init__(self, grids: Iterable[dict[int, Codes]], layouts: dict[int, Layout], absent: int) -> None:
         pieces: dict[int, list[NDArray[np.int16]]] = {}
         places: list[NDArray[np.int64]] = []
         position = 0
@@ -112,12 +112,13 @@ class Grids:
             columns = 0
             for bits, codes in grid.items():
                 columns = codes.shape[1]
+                gap = np.full((len(codes), COLUMN_MARGIN), absent, dtype=np.int16)
                 pieces.setdefault(bits, []).extend([gap, codes.astype(np.int16)])
             places.append(position + COLUMN_MARGIN + np.arange(columns))
             position += COLUMN_MARGIN + columns
         if not places:
             raise InvalidInput("no speech to train the context model on")
-        self.rows = rows
+        self.layouts = layouts
         self.absent = absent
         self.columns = torch.from_numpy(np.concatenate(places))
         margin = ((ROW_MARGIN, ROW_MARGIN), (0, 0))
@@ -125,26 +126,27 @@ class Grids:
             bits: torch.from_numpy(np.pad(np.concatenate(parts, axis=1), margin, constant_values=absent))
             for bits, parts in pieces.items()
         }
-        self._visible = torch.from_numpy(visible(rows))
 
     def counts(self, bits: int) -> torch.Tensor:
-        """Return how often each code occurs, float32 [2**bits]."""
+        """Return how often each code of a rate occurs, float32 [2**code_bits]."""
         codes = self.codes[bits].flatten().long()
-        return torch.bincount(codes[codes != self.absent], minlength=1 << bits).float()
+        size = 1 << self.layouts[bits].code_bits
+        return torch.bincount(codes[codes != self.absent], minlength=size).float()
 
     def draw(
         self, bits: int, count: int, cut: float, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return neighbours `[n, 15]`, rows `[n]` and codes `[n]` of places drawn at random."""
-        grid = self.codes[bits]
-        rows = torch.randint(self.rows, (count,), generator=generator)
+        grid, height = self.codes[bits], self.layouts[bits].rows
+        rows = torch.randint(height, (count,), generator=generator)
         columns = self.columns[torch.randint(len(self.columns), (count,), generator=generator)]
         past = torch.randint(COLUMN_MARGIN, (count,), generator=generator)
         past[torch.rand(count, generator=generator) >= cut] = COLUMN_MARGIN
         neighbours = torch.empty(count, len(NEIGHBOURS), dtype=torch.long)
+        known = torch.from_numpy(visible(height))
         for slot, (down, across) in enumerate(NEIGHBOURS):
             code = grid[rows + down + ROW_MARGIN, columns + across].long()
-            seen = self._visible[rows, slot] & (-across <= past)
+            seen = known[rows, slot] & (-across <= past)
             neighbours[:, slot] = torch.where(seen, code, self.absent)
         return neighbours, rows, grid[rows + ROW_MARGIN, columns].long()
 
@@ -171,7 +173,7 @@ def train(
     torch.set_flush_denormal(True)
     generator = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)
-    network = ContextNetwork(grids.rows, len(book), recipe.dimension, recipe.hidden, recipe.last)
+    network = ContextNetwork(PATCH_ROWS, len(book), recipe.dimension, recipe.hidden, recipe.last)
     network.start(book, {bits: grids.counts(bits) for bits in grids.codes})
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
     offered = [bits for bits in RATES if bits in grids.codes]
@@ -186,7 +188,7 @@ def train(
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 50)
         bits = offered[int(torch.multinomial(shares, 1, generator=generator))]
         neighbours, rows, codes = grids.draw(bits, recipe.batch, recipe.cut, generator)
-        loss = functional.cross_entropy(network(neighbours, rows, bits), codes)
+        loss = functional.cross_entropy(network(neighbours, rows, grids.layouts[bits]), codes)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
@@ -198,8 +200,10 @@ def train(
             report(done, mean)
 
 
-def measure(tables: Tables, grids: Iterable[dict[int, Codes]], model_id: str) -> dict[str, float]:
-    """Return the bits a token that coding some utterances takes, by number of bits and mode."""
+def measure(
+    tables: Tables, grids: Iterable[dict[int, Codes]], layouts: dict[int, Layout], model_id: str
+) -> dict[str, float]:
+    """Return the bits a token that coding some utterances takes, by bits a patch and mode."""
     model = ContextModel(IntegerNetwork(tables), model_id, {})
     coded: dict[str, int] = {}
     tokens: dict[str, int] = {}
@@ -207,7 +211,7 @@ def measure(tables: Tables, grids: Iterable[dict[int, Codes]], model_id: str) ->
         for bits, codes in grid.items():
             for mode, suffix in MODES.items():
                 name = f"{bits}{suffix}"
-                payload, _ = encode_payload(codes, Layout(len(codes), bits), mode, model)
+                payload, _ = encode_payload(codes, layouts[bits], mode, model)
                 coded[name] = coded.get(name, 0) + 8 * len(payload)
                 tokens[name] = tokens.get(name, 0) + codes.size
     return {name: round(coded[name] / tokens[name], 4) for name in coded}
@@ -215,7 +219,7 @@ def measure(tables: Tables, grids: Iterable[dict[int, Codes]], model_id: str) ->
 
 @torch.inference_mode()
 def tokens_of(vqvae: VQVAE, wave: NDArray[np.float32]) -> dict[int, Codes]:
-    """Return the tokens of a wave at each rate, int64 [20, T] by bits; in float32, which training allows."""
+    """Return the tokens of a wave at each rate, int64 [F, T] by bits a patch; in float32."""
     from codecbench_spc.model.mel import log_mel
 
     mel = log_mel(torch.from_numpy(wave)[None])
@@ -280,24 +284,24 @@ def train_shipped(recipe_path: Path, checkpoint: Path | None = None, minutes: fl
     console.print("making tokens of the training speech")
     learned, held_out = training_grids(vqvae, recipe)
     size = vqvae.config.codebook_size
-    rows = len(next(iter(learned[0].values()))) if learned else 0
+    offered = layouts_of(asdict(vqvae.config), path)
     started = time.monotonic()
     with Progress(console=console) as progress:
         bar = progress.add_task("training", total=1.0)
         tables, steps = train(
-            Grids(learned, rows, size),
+            Grids(learned, offered, size),
             vqvae.quantizer.get_buffer("codebook.codes"),
             recipe,
             minutes * 60.0,
             lambda done, bits: progress.update(bar, completed=done, description=f"{bits:.2f} bits a token"),
         )
     model_id = header.token_id(loaded.groups["vqvae"])
-    bits_per_token = measure(tables, held_out, model_id)
+    bits_per_token = measure(tables, held_out, offered, model_id)
     summary = {"recipe": asdict(recipe), "steps": steps, "seconds": round(time.monotonic() - started)}
     out = path.with_name(f"{path.stem}-context.safetensors")
     save(out, tables, model_id, bits_per_token, summary)
     for name, bits in bits_per_token.items():
-        nominal = int(name.split("-")[0])
+        nominal = offered[int(name.split("-")[0])].code_bits
         click.echo(
             f"{name}: {bits:.3f} bits a token, {100 * (1 - bits / nominal):.1f} % fewer than fixed length"
         )
