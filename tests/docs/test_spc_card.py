@@ -186,23 +186,33 @@ def kept(name: str) -> list[dict[str, str]]:
 DIGITS = {"stoi": 4, "pesq-wb": 2, "mcd": 2, "dnsmos": 2, "visqol": 2}
 
 
-def test_the_table_of_the_synthesis_is_the_kept_comparison() -> None:
-    """docs/measured/spc-synthesis.csv is what `codecbench compare --format csv` gave of each pair."""
-    table = {(row["b"], row["metric"]): row for row in kept("spc-synthesis.csv")}
-    named = {
-        "adversarial stage": "adversarial", "vocoder, no consistency": "vocoder",
-        "8 steps": "steps-8", "128 steps": "steps-128",
-    }  # fmt: skip
+COMPARED = {
+    "spc-synthesis.csv": ("## The adversarial stage", {
+        "adversarial stage": ("heard", "adversarial"), "vocoder, no consistency": ("heard", "vocoder"),
+        "8 steps": ("heard", "steps-8"), "128 steps": ("heard", "steps-128"),
+    }),
+    "spc-paired.csv": ("## Patches of twice the height", {
+        "paired rows": ("heard", "paired"), "paired rows, from row 8": ("adversarial", "paired"),
+    }),
+}  # fmt: skip
+"""Kept comparisons: the heading of their table, and of each row what was compared with what."""
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_tables_of_differences_are_the_kept_comparisons(name: str) -> None:
+    """A file in docs/measured is what `codecbench compare --format csv` gave of each pair."""
+    heading, named = COMPARED[name]
+    table = {(row["a"], row["b"], row["metric"]): row for row in kept(name)}
     page = read(EXPERIMENTS)
     seen = set()
-    for _, what, rate, *cells in rows(page[page.index("## The adversarial stage") :], "# | |"):
+    for _, what, rate, *cells in rows(page[page.index(heading) :], "# | |"):
+        one, other = next(iter(named.values())) if what == "shipped" else named[what]
         for (metric, digits), cell in zip(DIGITS.items(), cells, strict=True):
+            row = table[f"{one}@{rate}", f"{other}@{rate}", metric]
             if what == "shipped":
-                row = table[f"adversarial@{rate}", metric]
                 assert cell == short(float(row["mean_a"]), digits), (what, rate, metric)
                 continue
-            row = table[f"{named[what]}@{rate}", metric]
-            seen.add((row["b"], metric))
+            seen.add((row["a"], row["b"], metric))
             low, high = (short(float(row[name]), digits) for name in ("low", "high"))
             gain = short(float(row["difference"]), digits, "+")
             assert cell == f"{gain} [{low}, {high}], {chance(float(row['p_holm']))}", (what, rate, metric)
