@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,27 @@ def boards(results: Iterable[Result]) -> list[Board]:
         key = str(result.meta.get("dataset")), str(result.meta.get("revision") or "")
         grouped.setdefault(key, []).append(result)
     return [_board(name, revision, members) for (name, revision), members in grouped.items()]
+
+
+def with_metrics(found: Sequence[Board], names: Sequence[str]) -> list[Board]:
+    """Return the boards with the columns of some metrics alone, in the order of their names.
+
+    Raises
+    ------
+    InvalidInput
+        If no board has one of them.
+    """
+    known = list(dict.fromkeys(column.metric for board in found for column in board.columns))
+    for name in names:
+        if name not in known:
+            raise InvalidInput(f"{registry.unknown('metric', name, known)}; name some that the results have")
+    return [
+        replace(
+            board,
+            columns=tuple(column for name in names for column in board.columns if column.metric == name),
+        )
+        for board in found
+    ]
 
 
 def across(found: Sequence[Board]) -> list[Across]:

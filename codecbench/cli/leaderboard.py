@@ -8,7 +8,7 @@ import click
 
 from codecbench.cli.progress import note
 from codecbench.files import write_atomically
-from codecbench.text import printable
+from codecbench.text import names_in, printable
 
 FORMATS = ("html", "md", "csv")
 
@@ -24,19 +24,22 @@ FORMATS = ("html", "md", "csv")
     show_default=True,
     help="html writes one offline page; md and csv print, unless --to names a file.",
 )
-def leaderboard(*, results: tuple[Path, ...], to: Path | None, kind: str) -> None:
+@click.option("--metrics", default="", metavar="NAME[,NAME]", help="Show these metrics, in this order.")
+def leaderboard(*, results: tuple[Path, ...], to: Path | None, kind: str, metrics: str) -> None:
     """Lay out RESULTS, files or folders that export --results wrote, as a leaderboard.
 
     There is a table for each speech set, sortable, each row with its codec's signature.  A column holds one
     metric under one signature; scores with another signature stand in another column.
     """
-    from codecbench.analysis.leaderboard import across, boards, find
+    from codecbench.analysis.leaderboard import across, boards, find, with_metrics
     from codecbench.report.leaderboard import csv, html, markdown
 
     measured, notes = find(results)
     for line in notes:
         note(line)
     found = boards(measured)
+    if metrics:
+        found = with_metrics(found, names_in(metrics))
     if kind == "html":
         to = to or Path("leaderboard.html")
         text = html(found, across(found))

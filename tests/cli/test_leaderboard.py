@@ -45,6 +45,16 @@ def test_markdown_and_csv_print(cli, results: Path) -> None:
     assert all(row["codec_signature"] and row["metric_signature"] for row in rows)
 
 
+def test_metrics_are_chosen_and_ordered(cli, results: Path) -> None:
+    text = cli("leaderboard", results, "--format", "md", "--metrics", "stoi,fake-snr").out
+    assert "| Codec | kbit/s | STOI ↑ | SNR (dB) ↑ | n |" in text
+    alone = cli("leaderboard", results, "--format", "csv", "--metrics", "stoi").out
+    assert {row["metric"] for row in csv.DictReader(alone.splitlines())} == {"stoi"}
+    answer = cli("leaderboard", results, "--format", "csv", "--metrics", "stio")
+    assert (answer.status, answer.err.count("\n")) == (1, 1)
+    assert "did you mean 'stoi'" in answer.err
+
+
 def test_what_is_no_result_is_named(cli, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     answer = cli("leaderboard", tmp_path, "--format", "md")
