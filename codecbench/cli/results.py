@@ -46,6 +46,13 @@ _PUBLISHED = click.option(
     metavar="COLUMN",
     help="Add a table by a column of the set's manifest.csv (language, gender, ...).",
 )
+@click.option(
+    "--format",
+    "formats",
+    default="",
+    metavar="FORMAT[,FORMAT]",
+    help="Files of the figures besides those that the page shows: svg, pdf, png.  [default: all]",
+)
 @click.option("--other-sets", is_flag=True, help="Draw published figures on other speech sets too.")
 def report(
     *,
@@ -62,10 +69,12 @@ def report(
     title: str,
     by: str,
     other_sets: bool,
+    formats: str,
 ) -> None:
     """Write tables, plots and one page with players from one or several runs."""
     from codecbench.report.build import build
     from codecbench.report.content import Content
+    from codecbench.report.style import FORMATS
 
     page = build(
         runs,
@@ -76,10 +85,26 @@ def report(
         clips=_clips(clips),
         ours=names_in(ours),
         content=Content(
-            names_in(codecs), names_in(points), names_in(metrics), title=title, by=by, other_sets=other_sets
+            names_in(codecs),
+            names_in(points),
+            names_in(metrics),
+            title=title,
+            by=by,
+            other_sets=other_sets,
+            formats=_formats(formats) or FORMATS,
         ),
     )
     click.echo(printable(str(page)))
+
+
+def _formats(text: str) -> list[str]:
+    """Return the formats named; raises `UsageError` for another."""
+    from codecbench.report.style import FORMATS
+
+    chosen = names_in(text)
+    if unknown := [name for name in chosen if name not in FORMATS]:
+        raise click.UsageError(f"--format takes {', '.join(FORMATS)}, not {unknown[0]!r}")
+    return chosen
 
 
 def _clips(text: str) -> Clips | None:

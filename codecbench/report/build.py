@@ -7,7 +7,7 @@ PNG and each figure's data), and beside the page ``audio/``, ``spectrograms/`` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -97,7 +97,7 @@ def build(
         with scratch(to) as work:
             made = work / "report"
             made.mkdir()
-            _write(run, findings, made, single_file, with_audio, clips)
+            _write(run, findings, made, single_file, with_audio, clips, content.formats)
             put(made, to, work)
     except OSError as error:
         raise StorageError(
@@ -131,14 +131,21 @@ def _by(run: Run, column: str) -> PaperTable | None:
 
 
 def _write(  # noqa: PLR0917
-    run: Run, findings: Findings, to: Path, single_file: bool, with_audio: bool, clips: Clips | None
+    run: Run,
+    findings: Findings,
+    to: Path,
+    single_file: bool,
+    with_audio: bool,
+    clips: Clips | None,
+    formats: Collection[str],
 ) -> None:
     codecs = ordered(run, run.manifest["codecs"])
     truth = {codec for codec in codecs if is_ground_truth(run, codec)}
     drawn = marks([*codecs, *findings.published["codec"].unique()], truth, run.ours)
     _write_tables(findings, to / "tables")
-    shown = figures.write_figures(run, findings.summary, findings.published, drawn, to / "figures")
-    shown += pictures.write_pictures(run, to / "figures")
+    folder = to / "figures"
+    shown = figures.write_figures(run, findings.summary, findings.published, drawn, folder, formats)
+    shown += pictures.write_pictures(run, folder, formats)
     assets = Assets(to, single_file, opus=clips is not None)
     if not with_audio:
         run = without_audio(run)

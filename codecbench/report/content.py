@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from codecbench.analysis.parts import choose
+from codecbench.report.style import FORMATS
 from codecbench.store.store import Run
 
 
@@ -23,6 +24,8 @@ class Content:
         A column of the set's manifest, for a table with a part for each of its values.
     other_sets : bool
         Whether published points of other speech sets are drawn too.
+    formats : collection of str
+        Formats of the figures' files, some of `style.FORMATS`.
     """
 
     codecs: Sequence[str] = ()
@@ -31,6 +34,7 @@ class Content:
     title: str = ""
     by: str = ""
     other_sets: bool = False
+    formats: Collection[str] = FORMATS
 
     def of(self, run: Run) -> Run:
         """Return the run as far as it is shown."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from codecbench.report.plots import (
     place_legend,
 )
 from codecbench.report.selection import narrow_metrics
-from codecbench.report.style import INK, PAGE_INCHES, Mark, save, styled
+from codecbench.report.style import FORMATS, INK, PAGE_INCHES, Mark, save, styled
 from codecbench.store.store import Run
 
 if TYPE_CHECKING:
@@ -42,8 +42,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def write_figures(
-    run: Run, summary: pd.DataFrame, published: pd.DataFrame, marks: Mapping[str, Mark], folder: Path
+def write_figures(  # noqa: PLR0917
+    run: Run,
+    summary: pd.DataFrame,
+    published: pd.DataFrame,
+    marks: Mapping[str, Mark],
+    folder: Path,
+    formats: Collection[str] = FORMATS,
 ) -> list[str]:
     """Draw every chart into a folder and return the names of those for which there was data.
 
@@ -57,6 +62,8 @@ def write_figures(
         How each codec is drawn.
     folder : Path
         Where to.
+    formats : collection of str
+        Some of `FORMATS`; what page and ``report.md`` show is written as SVG and PNG besides.
     """
     drawn = {
         "rate-quality": rate_quality(run, summary, published, marks),
@@ -65,12 +72,14 @@ def write_figures(
         "codebook-use": codebook_use(run, marks),
         "agreement": metric_agreement(run, summary),
     }
+    shown = {*formats, "svg", "png"}
+    kinds = dict.fromkeys(drawn, shown)
     for metric in run.metrics:
         drawn[f"rate-quality-{metric}"] = rate_quality(run, summary, published, marks, [metric])
     names = []
     for name, result in drawn.items():
         if result is not None:
-            save(*result, folder, name)
+            save(*result, folder, name, kinds.get(name, formats))
             names.append(name)
     return names
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import pandas as pd
 from codecbench.analysis.runs import one_per_codec, point_label, with_tokens
 from codecbench.codec import Codes
 from codecbench.report import spectra
-from codecbench.report.style import MUTED, PAGE_INCHES, canvas, save, styled
+from codecbench.report.style import FORMATS, MUTED, PAGE_INCHES, canvas, save, styled
 from codecbench.store.records import decode_codes
 from codecbench.store.store import Run
 
@@ -24,12 +24,12 @@ RASTER = frozenset({"spectrograms", "tokens"})
 SHOWN_SECONDS = 4.0
 
 
-def write_pictures(run: Run, folder: Path) -> list[str]:
-    """Draw the spectrograms, if there is audio; return the names of what was drawn."""
+def write_pictures(run: Run, folder: Path, formats: Collection[str] = FORMATS) -> list[str]:
+    """Draw the spectrograms, if there is audio, as PNG and `formats`; return the names of what was drawn."""
     drawn = spectrograms(run)
     if drawn is None:
         return []
-    save(*drawn, folder, "spectrograms")
+    save(*drawn, folder, "spectrograms", {*formats, "png"})
     return ["spectrograms"]
 
 

@@ -133,12 +133,14 @@ def save_as(figure: Figure, path: Path) -> None:
         figure.savefig(path, metadata=_METADATA[path.suffix.removeprefix(".")])
 
 
-def save(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> None:
-    """Write a figure as SVG, PDF and PNG, the same bytes for the same data, and its data as CSV."""
+def save(
+    figure: Figure, data: pd.DataFrame, folder: Path, name: str, formats: Collection[str] = FORMATS
+) -> None:
+    """Write a figure in some of `FORMATS`, the same bytes for the same data, and its data as CSV."""
     folder.mkdir(parents=True, exist_ok=True)
     with styled():
         figure.draw_without_rendering()
         figure.set_layout_engine(None)  # laid out once; every format would do it again
-        for kind in FORMATS:
+        for kind in (kind for kind in FORMATS if kind in formats):
             figure.savefig(folder / f"{name}.{kind}", metadata=_METADATA[kind])
     csv_safe(data).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")

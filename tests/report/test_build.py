@@ -23,6 +23,7 @@ from codecbench.report import figures, methods, parts, pictures
 from codecbench.report.assets import Assets
 from codecbench.report.build import build
 from codecbench.report.clips import Clips
+from codecbench.report.content import Content
 from codecbench.report.style import marks
 from codecbench.store.store import Run
 
@@ -275,6 +276,13 @@ def test_few_clips_are_the_shortest_as_opus_of_the_points_asked_for(
     assert "Players for the 1 shortest utterances alone" in page.read_text()
     with pytest.raises(InvalidInput, match=rf"opus@7 not in the run; choose from .*{labels[0]}"):
         build([small], tmp_path / "s", clips=Clips(1, ("opus@7",)))
+
+
+def test_figures_are_written_as_asked_for_and_as_the_page_shows_them(small: Path, tmp_path: Path) -> None:
+    folder = build([small], tmp_path / "r", content=Content(formats=["pdf"])).parent / "figures"
+    assert {path.suffix for path in folder.glob("rate-quality-stoi.*")} == {".pdf", ".csv"}
+    assert {path.suffix for path in folder.glob("distribution.*")} == {".pdf", ".csv", ".svg", ".png"}
+    assert {path.suffix for path in folder.glob("spectrograms.*")} == {".pdf", ".csv", ".png"}
 
 
 def test_without_audio_the_page_is_small_and_plays_nothing(small: Path, tmp_path: Path) -> None:
