@@ -78,7 +78,6 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint.save(vocoder, {"vocoder": asdict(sizes)}, {"vocoder": Vocoder(sizes).state_dict()}, {})
     kinds = {
         "spc": VqvaeConfig(channels=8, encoder_blocks=1, decoder_blocks=1, codebook_size=256, code_width=4),
-        "spc-paired": VqvaeConfig(channels=8, encoder_blocks=1, decoder_blocks=1, nested=False, paired=True),
         "rvq": VqvaeConfig(
             quantizer="residual",
             channels=8,
@@ -88,6 +87,7 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
             book_size=1024,
             column_width=16,
         ),
+        "spc-paired": VqvaeConfig(channels=8, encoder_blocks=1, decoder_blocks=1, nested=False, paired=True),
     }
     for name, config in kinds.items():
         model = VQVAE(config)

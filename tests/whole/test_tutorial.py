@@ -81,7 +81,7 @@ def test_the_commands_lead_to_a_report(tmp_path: Path, environment: dict[str, st
         )
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         output += done.stdout
-    assert "FAILED" not in output and output.count("ok        mulaw") == 11
+    assert "FAILED" not in output and output.count("ok        mulaw") == 12
     assert output.count("ok        seg-snr") == 8
     run = load_run(tmp_path / "runs" / "mulaw")
     means = run.records.groupby("codec")[["payload_kbps", "seg-snr"]].mean()
