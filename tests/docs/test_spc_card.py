@@ -193,6 +193,7 @@ COMPARED = {
     }),
     "spc-paired.csv": ("## Patches of twice the height", {
         "paired rows": ("heard", "paired"), "paired rows, from row 8": ("adversarial", "paired"),
+        "paired rows, from the shipped `rvq`": ("rvq", "paired"),
     }),
 }  # fmt: skip
 """Kept comparisons: the heading of their table, and of each row what was compared with what."""
