@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from spliced import ROOT, table
+from spliced import ROOT, between, table
 
 TABLES = ROOT / "reports" / "reference" / "tables"
 FIGURES = ROOT / "reports" / "reference" / "figures"
@@ -102,9 +102,7 @@ def name_of(label: str) -> str:
 
 def readme() -> str:
     """Return README.md with the part between its marks written anew."""
-    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    return f"{before}{MARKS[0]}{_section()}{MARKS[1]}{after}"
+    return between(ROOT / "README.md", *MARKS, _section())
 
 
 def quoted(notes: str) -> str:

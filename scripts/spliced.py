@@ -34,18 +34,23 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def splice(page: Path, source: str, text: str) -> str:
-    """Return a page with the part between its comments replaced.
+    """Return a page with the part between the comments of a source replaced; see `between`."""
+    return between(page, begin(source), END, text)
+
+
+def between(page: Path, first: str, last: str, text: str) -> str:
+    """Return a page with the part between two comments replaced.
 
     Raises
     ------
     CodecBenchError
         If the page lacks one of the comments.
     """
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin(source))
-    _, found, after = rest.partition(END)
+    before, _, rest = page.read_text(encoding="utf-8").partition(first)
+    _, found, after = rest.partition(last)
     if not found:
-        raise CodecBenchError(f"{page} lacks the lines {begin(source).strip()} and {END.strip()}")
-    return before + begin(source) + text + END + after
+        raise CodecBenchError(f"{page} lacks the lines {first.strip()} and {last.strip()}")
+    return before + first + text + last + after
 
 
 def card(name: str) -> str:

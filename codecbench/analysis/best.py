@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from codecbench.analysis.comparisons import wide
+from codecbench.analysis.comparisons import weights, wide
 from codecbench.analysis.paired import against, flips_for, smallest_p
 from codecbench.store.store import Run
 
@@ -27,8 +27,7 @@ class Ranking:
     def __init__(self, run: Run, metric: str) -> None:
         self._higher = bool(run.manifest["metrics"][metric]["higher_is_better"])
         self._scores, self._speakers = wide(run, metric)
-        weights = wide(run, f"weight:{metric}")[0].max(axis=1).fillna(1.0)
-        self._weights: NDArray[np.float64] = weights.to_numpy(dtype=np.float64)
+        self._weights = weights(run, metric)
 
     def of(self, means: Mapping[tuple[str, str], float], digits: int) -> dict[tuple[str, str], int]:
         """Return `BEST` and `SECOND` by codec and label.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from codecbench.analysis.bd import FEWEST_POINTS, compare_curves
 from codecbench.analysis.paired import compare_all
@@ -25,10 +26,8 @@ def pairs(run: Run, seed: int = 0) -> pd.DataFrame:
     parts = []
     for metric in run.manifest["metrics"]:
         scores, speakers = wide(run, metric)
-        # Weights are of the reference alone: where a codec has a score it has the weight of all others.
-        weights = wide(run, f"weight:{metric}")[0].max(axis=1).fillna(1.0)
         scores = scores[[name for name in shown if name in scores.columns]]
-        table = compare_all(scores, speakers, weights=weights.to_numpy(), seed=seed)
+        table = compare_all(scores, speakers, weights=weights(run, metric), seed=seed)
         table.insert(0, "metric", metric)
         parts.append(table)
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
@@ -82,6 +81,15 @@ def deltas(run: Run, seed: int = 0) -> pd.DataFrame:
                 row |= {f"{name}_low": low, f"{name}_high": high}
             rows.append(row | {"rate_reason": result.rate_reason, "quality_reason": result.quality_reason})
     return pd.DataFrame(rows)
+
+
+def weights(run: Run, metric: str) -> NDArray[np.float64]:
+    """Return the weight of each utterance in the metric's means, [N] as `wide` has them; 1 where it has none.
+
+    Weights are of the reference alone: where a codec has a score it has the weight of all others.
+    """
+    found = wide(run, f"weight:{metric}")[0].max(axis=1).fillna(1.0)
+    return found.to_numpy(dtype=np.float64)
 
 
 def wide(run: Run, column: str) -> tuple[pd.DataFrame, np.ndarray[tuple[int], np.dtype[np.str_]]]:

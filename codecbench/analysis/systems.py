@@ -73,15 +73,12 @@ class Pair:
 
     def weights(self, metric: str) -> Scores:
         """Return the weight of each utterance in means, [N]; see `Metric.weight`."""
-        import pandas as pd
-
         column = f"weight:{metric}"
-        weights = pd.Series(np.nan, index=self.a.index)
+        known: Scores = np.full(len(self.a), np.nan)
         for part in (self.a, self.b):
             if column in part:
-                weights = weights.fillna(pd.Series(part[column].to_numpy(dtype=np.float64), self.a.index))
-        found: Scores = np.asarray(weights.fillna(1.0), dtype=np.float64)
-        return found
+                known = np.fmax(known, part[column].to_numpy(dtype=np.float64))
+        return np.where(np.isnan(known), 1.0, known)
 
 
 def read_system(text: str) -> System:

@@ -51,7 +51,8 @@ class Clips:
         records = run.records
         labels = list(map(point_label, records["codec"], records["point"]))
         if missing := [point for point in self.points if point not in labels]:
-            raise InvalidInput(f"--clips: {', '.join(missing)} not in the run; choose from {_some(labels)}")
+            known = ", ".join(dict.fromkeys(labels))
+            raise InvalidInput(f"--clips: {', '.join(missing)} not in the run; choose from {known}")
         kept = sorted(
             (item["seconds"] or 0.0, item["id"]) for item in run.manifest["utterances"] if item["audio"]
         )
@@ -87,7 +88,3 @@ def opus(path: Path) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, audio.load_at(path, RATE_HZ), RATE_HZ, format="OGG", subtype="OPUS")
     return buffer.getvalue()
-
-
-def _some(labels: Sequence[str]) -> str:
-    return ", ".join(dict.fromkeys(labels))
